@@ -270,7 +270,7 @@ def file_digest(path: Path) -> str:
 
 
 def run_client(command: list[str], folder: Path) -> None:
-    """Run a registry client in ``folder`` without input; raises SourceFailedError with the last line of its complaint."""
+    """Run a registry client in ``folder`` without input; SourceFailedError carries the last line of its complaint."""
     try:
         result = subprocess.run(
             command,
