@@ -1,0 +1,1 @@
+"""Pictures from clips and cameras."""
