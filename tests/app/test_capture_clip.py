@@ -7,9 +7,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from app.capture.source import SourceError, open_source
 from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
+
+from app.capture.source import SourceError, open_source
 
 COLOURS = np.array([(255, 255, 255), (0, 0, 0), (200, 40, 30), (40, 180, 60), (30, 60, 200)], np.uint8)
 BT601, BT709 = 5, 1

@@ -1,13 +1,13 @@
 """Real time: pacing of clips and the camera's newest frame, on a clock of our own where there is one."""
 
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+
 from app.capture.camera import CameraSource
 from app.capture.pacing import MAX_DROPPED, paced
 from app.capture.source import Frame, Source, SourceError
@@ -74,54 +74,75 @@ def test_decoding_slower_than_real_time_still_delivers() -> None:
 
 
 class FakeCapture:
-    """Stands for cv2.VideoCapture: ``count`` pictures, ``period`` seconds apart, each filled with its number."""
+    """Stands for cv2.VideoCapture: gives as many pictures as are allowed, each filled with its number."""
 
-    def __init__(self, count: int, period: float) -> None:
-        self.count, self.period, self.given, self.released = count, period, 0, threading.Event()
+    def __init__(self, allowed: int) -> None:
+        self.permits = threading.Semaphore(allowed)
+        self.waiting = threading.Semaphore(0)
+        self.given, self.unplugged, self.released = 0, allowed == 0, False
 
     def read(self) -> tuple[bool, Any]:
-        time.sleep(self.period)
-        if self.given == self.count:
+        self.waiting.release()
+        if not self.unplugged:
+            self.permits.acquire()
+        if self.unplugged:
             return False, None
         self.given += 1
-        return True, np.full((6, 8, 3), (self.given % 256, 0, 255), np.uint8)
+        return True, np.full((6, 8, 3), (self.given, 0, 255), np.uint8)
+
+    def give(self, count: int) -> None:
+        """Give ``count`` pictures and return when the reader, done with all of them, waits for the next."""
+        for _ in range(count):
+            self.permits.release()
+        for _ in range(count):
+            assert self.waiting.acquire(timeout=10)
+
+    def unplug(self) -> None:
+        self.unplugged = True
+        self.permits.release()
 
     def get(self, prop: int, /) -> float:
         return 50.0 if prop == cv2.CAP_PROP_FPS else 0.0
 
     def release(self) -> None:
-        self.released.set()
+        self.released = True
 
 
 def test_the_camera_gives_the_newest_picture_in_rgb() -> None:
-    capture = FakeCapture(100000, 0.002)
+    capture = FakeCapture(1)
     with CameraSource("camera:0", capture) as camera:
         assert (camera.width, camera.height, camera.fps) == (8, 6, 50.0)
+        # The constructor has asked for the first picture, the thread for the second.
+        for _ in range(2):
+            assert capture.waiting.acquire(timeout=10)
         frames = camera.frames()
         previous = next(frames)
-        for _ in range(5):
-            time.sleep(0.05)
-            newest_before = capture.given - 1
+        assert previous.index == 0
+        for count in (1, 7, 3):
+            capture.give(count)
             frame = next(frames)
-            assert frame.index >= newest_before - 1
-            assert frame.index > previous.index + 5, "what came while nobody looked is skipped"
+            assert frame.index == previous.index + count, "what came while nobody looked is skipped"
+            assert tuple(frame.image[0, 0]) == (255, 0, frame.index + 1)
             assert frame.timestamp > previous.timestamp
-            assert tuple(frame.image[0, 0]) == (255, 0, (frame.index + 1) % 256)
             previous = frame
-    assert capture.released.is_set()
+        capture.unplug()
+    assert capture.released
 
 
 def test_a_camera_without_a_picture_says_so() -> None:
-    capture = FakeCapture(0, 0.0)
+    capture = FakeCapture(0)
     with pytest.raises(SourceError, match="camera:3 opens but gives no picture"):
         CameraSource("camera:3", capture)
-    assert capture.released.is_set()
+    assert capture.released
 
 
 def test_an_unplugged_camera_says_so_after_its_last_picture() -> None:
-    with CameraSource("camera:0", FakeCapture(5, 0.001)) as camera:
-        indices = []
+    capture = FakeCapture(5)
+    with CameraSource("camera:0", capture) as camera:
+        for _ in range(6):
+            assert capture.waiting.acquire(timeout=10)
+        capture.unplug()
+        frames = camera.frames()
+        assert next(frames).index == 4
         with pytest.raises(SourceError, match="camera:0 has stopped"):
-            for frame in camera.frames():
-                indices.append(frame.index)  # noqa: PERF402 (the error comes from the loop)
-        assert indices[-1] == 4
+            next(frames)
