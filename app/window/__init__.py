@@ -1,0 +1,1 @@
+"""The window of a call: everything that is drawn on a screen."""
