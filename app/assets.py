@@ -302,3 +302,18 @@ def npm_command(folder: Path) -> list[str]:
     if node is None or script is None:
         raise SourceFailedError("npm is not installed")
     return [str(node), str(script)]
+
+
+def main() -> int:
+    """Bring all assets that are missing: ``python -m app.assets``."""
+    try:
+        for name in ASSETS:
+            asset_path(name)
+    except AssetError as error:
+        print(f"nerfcall: {error}", file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
