@@ -17,6 +17,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import NoReturn, Protocol, cast
 
 import app.commands
@@ -86,6 +87,13 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         parser.print_help()
         parser.exit(2)
     return parser.parse_args(argv)
+
+
+def own_command() -> list[str]:
+    """Return how to start another process of this program, whether it is installed or run from a checkout."""
+    rooms = Path(__file__).resolve().parents[1]
+    launcher = rooms.parent / "__main__.py" if rooms.name == "_packages" else rooms / "app" / "launcher.py"
+    return [sys.executable, str(launcher)]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
