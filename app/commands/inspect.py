@@ -1,0 +1,19 @@
+"""``nerfcall inspect FILE``: what is in an avatar or a recording, in words."""
+
+import argparse
+from pathlib import Path
+
+HELP = "tell what is in an .avatar or .face file"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="an .avatar or .face file")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the description."""
+    from app.inspection import describe
+
+    print(describe(args.file))
+    return 0
