@@ -21,6 +21,18 @@ def label(text: str, pixels: int, colour: QColor, *, strong: bool = False) -> QL
     return widget
 
 
+def flowed(parts: Sequence[str], width: float, metrics: QFontMetricsF) -> list[str]:
+    """Return lines no wider than ``width`` (logical pixels) with the parts side by side, none of them broken."""
+    lines: list[str] = []
+    for part in parts:
+        longer = f"{lines[-1]}   ·   {part}" if lines else part
+        if lines and metrics.horizontalAdvance(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(part)
+    return lines
+
+
 class Card(QWidget):
     """A raised surface with round corners; its children lie in a layout as usual."""
 
