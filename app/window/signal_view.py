@@ -109,6 +109,8 @@ class SignalView(QWidget):
 
     def _paint_globe(self, painter: QPainter, centre: QPointF, radius: float, state: FaceState) -> None:
         painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(QColor(127, 156, 245, 90), 1.0))
+        painter.drawEllipse(centre, radius, radius)
         for line, towards in globe_lines(state.pose.rotation):
             colour = QColor(theme.WIRE)
             colour.setAlpha(200 if towards else 45)
