@@ -1,0 +1,88 @@
+"""Attention encoder from tracked to transmitted expression (the paper's fine-tuning embedding, 79 -> 30)."""
+
+import torch
+from torch import Tensor, nn
+
+from codec.face_state import EMBEDDED_SIZE, EXPRESSION_SIZE
+
+
+class ExpressionEmbedding(nn.Module):
+    """Cross-attention from learned queries to the coefficients of an expression.
+
+    Every coefficient is a token: its key says which coefficient it is and how strong, its value is its own direction
+    in the embedded space. Each embedded component is a query that weighs the tokens. The map starts as the linear
+    projection it is given and learns, end to end with the field, where to attend.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    lower: Tensor
+    upper: Tensor
+
+    def __init__(self, width: int = 16):
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.register_buffer("mean", torch.zeros(EXPRESSION_SIZE))
+        self.register_buffer("scale", torch.ones(EXPRESSION_SIZE))
+        self.register_buffer("lower", torch.full((EMBEDDED_SIZE,), -8.0))
+        self.register_buffer("upper", torch.full((EMBEDDED_SIZE,), 8.0))
+        self.token_keys = nn.Parameter(torch.randn(EXPRESSION_SIZE, width, generator=generator) * 0.1)
+        self.strength_keys = nn.Parameter(torch.randn(EXPRESSION_SIZE, width, generator=generator) * 0.1)
+        self.queries = nn.Parameter(torch.randn(EMBEDDED_SIZE, width, generator=generator))
+        self.values = nn.Parameter(torch.randn(EXPRESSION_SIZE, EMBEDDED_SIZE, generator=generator) * 0.1)
+        self.gain = nn.Parameter(torch.ones(EMBEDDED_SIZE))
+        self.bias = nn.Parameter(torch.zeros(EMBEDDED_SIZE))
+
+    @torch.no_grad()
+    def initialise(self, expressions: Tensor) -> None:
+        """Start from the principal components of a person's expressions.
+
+        Args:
+            expressions: (N, 79), N > 30, of the enrolment footage.
+        """
+        self.mean.copy_(expressions.mean(0))
+        deviation = expressions.std(0)
+        # A coefficient that hardly moves is mostly tracking noise: it must not be amplified to unit variance.
+        self.scale.copy_(deviation.clamp_min(0.25 * float(deviation.square().mean().sqrt())))
+        tokens = (expressions - self.mean) / self.scale
+        _, singular, components = torch.linalg.svd(tokens, full_matrices=False)
+        spread = singular[:EMBEDDED_SIZE] / len(tokens) ** 0.5
+        self.values.copy_(components[:EMBEDDED_SIZE].T / spread.clamp_min(0.1 * float(spread[0])))
+
+    def forward(self, expression: Tensor) -> Tensor:
+        """Embed expressions.
+
+        Args:
+            expression: (..., 79) as tracked.
+
+        Returns:
+            (..., 30), about unit variance over the enrolment footage, bounded by ``lower`` and ``upper``.
+        """
+        strength = (expression - self.mean) / self.scale
+        keys = self.token_keys + strength.unsqueeze(-1).clamp(-4.0, 4.0) * self.strength_keys
+        logits = self.queries @ keys.transpose(-1, -2) / self.queries.shape[-1] ** 0.5
+        attention = torch.softmax(logits, -1) * EXPRESSION_SIZE
+        embedded = torch.einsum("...ki,...i,ik->...k", attention, strength, self.values)
+        return (self.gain * embedded + self.bias).clamp(self.lower, self.upper)
+
+    @torch.no_grad()
+    def standardise(self, expressions: Tensor, headroom: float = 0.5) -> tuple[Tensor, Tensor]:
+        """Give every component zero mean and unit variance on the enrolment footage, and bound it to what was seen.
+
+        Args:
+            expressions: (N, 79) of the enrolment footage.
+            headroom: how far beyond the seen range a component may go, in standard deviations.
+
+        Returns:
+            ``shift`` and ``scale`` (30,), with ``old = shift + scale * new``: what the field must take up.
+        """
+        self.lower.fill_(-torch.inf)
+        self.upper.fill_(torch.inf)
+        embedded = self(expressions)
+        shift, scale = embedded.mean(0), embedded.std(0).clamp_min(1e-4)
+        self.gain.copy_(self.gain / scale)
+        self.bias.copy_((self.bias - shift) / scale)
+        embedded = (embedded - shift) / scale
+        self.lower.copy_(embedded.amin(0) - headroom)
+        self.upper.copy_(embedded.amax(0) + headroom)
+        return shift, scale
