@@ -71,7 +71,7 @@ class Rendezvous:
                 proxy=proxy,
                 user_agent_header=None,
             )
-        except InvalidURI as error:
+        except (InvalidURI, ValueError) as error:
             raise SignalingError(
                 f"{server} is not the address of a rendezvous server: it looks like ws://host:8765 or wss://host"
             ) from error

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription, rtcsctptransport
 
 from signaling.channels import Control, ControlChannel, FaceChannel
 from signaling.client import Rendezvous, is_loopback
@@ -37,6 +37,10 @@ FIRST_BEAT_SECONDS: Final = 0.1
 SCTP_FIRST_TIMEOUT: Final = 0.5
 """Seconds until SCTP repeats a lost packet before it has measured a round trip. aiortc has RFC 9260's 3 s, which made
 every lost handshake packet a pause of 3 s."""
+
+# One side can finish the DTLS handshake seconds before the other, when its last flight is lost. SCTP must not give up
+# meanwhile: its nine attempts were meant for three seconds each.
+rtcsctptransport.SCTP_MAX_INIT_RETRANS = int(CONNECT_SECONDS / SCTP_FIRST_TIMEOUT)
 
 MAX_PENDING_INBOUND: Final = 1024 * 1024
 """Bytes of unfinished messages that SCTP may hold for the peer. aiortc advertises a window but does not enforce it."""
