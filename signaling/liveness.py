@@ -3,7 +3,7 @@
 TICK_SECONDS = 0.25
 """How often `Liveness.tick` is called."""
 
-PATIENCE = 4.0
+PATIENCE = 3.5
 """Seconds of silence before a peer counts as dead. Beats come every second, so three in a row have been missed."""
 
 WARNED_PATIENCE = 1.5

@@ -1,6 +1,7 @@
 """The rendezvous over real sockets: what goes wrong is said in one sentence."""
 
 import asyncio
+import contextlib
 import socket
 import urllib.request
 
@@ -124,9 +125,8 @@ async def test_hostile_messages_end_only_their_own_connection(server, payload):
     seat = await Rendezvous.join(server.url, "abc", opens=True)
     async with connect(server.url) as hostile:
         await hostile.send(payload)
-        with pytest.raises(ConnectionClosed):
-            for _ in range(3):
-                await asyncio.wait_for(hostile.recv(), 2.0)
+        async with asyncio.timeout(5):
+            await hostile.wait_closed()
     other = await Rendezvous.join(server.url, "abc", opens=False)
     await asyncio.wait_for(seat.arrival(), 2.0)
     await seat.close()
@@ -136,10 +136,12 @@ async def test_hostile_messages_end_only_their_own_connection(server, payload):
 async def test_a_flood_is_cut_off(server):
     async with connect(server.url) as hostile:
         await hostile.send(serialise(Join("abc", True)))
-        with pytest.raises(ConnectionClosed):
+        with contextlib.suppress(ConnectionClosed):
             for _ in range(1000):
                 await hostile.send(serialise(OFFER))
                 await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            await hostile.wait_closed()
     async with asyncio.timeout(2):
         while server.rooms.connection_count:
             await asyncio.sleep(0.01)
