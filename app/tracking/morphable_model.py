@@ -66,7 +66,7 @@ class MorphableModel:
     ``yaw = atan2(forward.x, forward.z)`` (face to picture right) and
     ``pitch = -atan2(forward.y, hypot(forward.x, forward.z))`` (face down). A rolled head's slide rolls with it.
     """
-    slide_range: Float32
+    landmark_slide_range: Float32
     """(2,) the largest absolute yaw and pitch for which the slide was measured, radians: clamp to it."""
     region_names: tuple[str, ...]
     """Names of vertex sets: eye_left, eye_right (eyeballs), lips, eyelids, ears, neck, cavity, face."""
@@ -226,7 +226,7 @@ def _parse(data: bytes) -> MorphableModel:
         landmark_barycentrics=barycentrics,
         landmark_weights=archive.floats("landmark_weights", (LANDMARK_COUNT,)),
         landmark_slide=archive.floats("landmark_slide", (LANDMARK_COUNT, 2, SLIDE_TERMS)),
-        slide_range=archive.floats("slide_range", (2,)),
+        landmark_slide_range=archive.floats("landmark_slide_range", (2,)),
         region_names=regions,
         vertex_regions=archive.read("vertex_regions", "b", (len(regions), v), 0),
         digest=hashlib.sha256(data).digest()[:8],

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.tracking.bake.render import Look, Paint, shade
 from app.tracking.bake.rasteriser import project
+from app.tracking.bake.render import Look, Paint, shade
 from app.tracking.bake.source import HeadSource
 
 Floats = NDArray[np.float64]

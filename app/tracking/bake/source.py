@@ -106,7 +106,7 @@ def random_adults(
     drawn: dict[str, NDArray[np.float64]] = {}
     values = np.zeros((count, len(controls)))
     for index, label in enumerate(controls):
-        if not _is_face_control(label) or label.endswith("trans-out") and label[:2] not in ("l-", "r-"):
+        if not _is_face_control(label) or (label.endswith("trans-out") and label[:2] not in ("l-", "r-")):
             continue  # an unsided trans-out shears the whole feature to one side
         base = _base_name(label)
         if base not in drawn:
