@@ -174,7 +174,7 @@ def screen() -> Finding:
     return Finding("screen", False, detail, libraries_remedy(shown.output), needed=False)
 
 
-def libraries_remedy(complaint: str) -> str:
+def libraries_remedy(complaint: str = "") -> str:
     """Return what to do where importing Qt or OpenCV ended with ``complaint``."""
     if sys.platform != "linux" or "No module named" in complaint:
         return "run `make setup`, or install nerfcall with pip"
