@@ -1,0 +1,164 @@
+"""The coding tables of one avatar: steps, intra-frame predictors and frequencies, all integers.
+
+A frame is coded alone. Its 6 + E symbols go in the order rotation vector, translation, expression, and each is
+predicted from those before it in the same frame::
+
+    prediction_k = clamp(centre_k + (sum_{j < k} weight_kj (symbol_j - centre_j) + 2**11) >> 12)
+
+which takes out what the parameters say about each other (a turning head also shifts, a smile also narrows the eyes).
+What remains is coded under one frequency table per parameter.
+
+Layout, all integers little-endian::
+
+    magic    4 bytes  b"NCTB"
+    version  u16      1
+    size     u8       E, coefficients of the expression
+    models   (6 + E) x (step u32 in units of 2**-20, centre i32)
+    weights  i16 for k in 0..6+E, for j in 0..k, in units of 2**-12
+    tables   (6 + E) x (radius u16, then 2 radius + 2 frequencies u16)
+"""
+
+import hashlib
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from operator import mul
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codec.entropy import MAX_RADIUS, ResidualTable
+from codec.errors import CodecError, TablesError
+from codec.face_state import FaceState, HeadPose
+from codec.quantiser import MAX_EXPRESSION_SIZE, POSE_SIZE, Quantiser, state_from_parameters
+from codec.table_fitting import WEIGHT_BITS, fit_predictor, fit_table, parameter_steps, training_parameters
+
+MAGIC = b"NCTB"
+VERSION = 1
+MAX_SIZE = 1 << 20
+"""Bytes; the largest tables that can be written take less."""
+
+_HEAD = struct.Struct("<4sHB")
+_REMEDY = "enrol the avatar again"
+_HALF = 1 << (WEIGHT_BITS - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class CodecTables:
+    """What coder and decoder must share; ``bytes(tables)`` goes into the avatar, and ``parse`` is its inverse."""
+
+    quantiser: Quantiser
+    centres: list[int] = field(repr=False)
+    """(6 + E,) symbols of the face at rest."""
+    weights: list[list[int]] = field(repr=False)
+    """Row k has the k weights of the symbols before it, in units of 2**-12."""
+    residuals: list[ResidualTable] = field(repr=False)
+    """(6 + E,) frequency tables of the prediction residuals."""
+
+    @classmethod
+    def fit(
+        cls,
+        expressions: NDArray[np.floating],
+        poses: Sequence[HeadPose],
+        *,
+        expression_step: float | NDArray[np.floating] = 0.1,
+        rotation_step: float = 0.1,
+        picture_step: float = 0.25,
+        focal: float = 1.5,
+    ) -> Self:
+        """Return tables for a person, from the frames of one enrolment in the order of time.
+
+        ``expressions`` (N, E) are embedded and ``poses`` has length N, N >= 16. ``expression_step`` is one number or
+        (E,); ``rotation_step`` is in degrees; ``picture_step`` in pixels of a 256 x 256 picture taken with ``focal``
+        (in heights of the picture), and what x and y get; the face's size gets a step that moves a point a quarter of
+        the picture away from its centre by as much. :class:`TablesError` for too few frames or numbers not finite.
+        """
+        steps = parameter_steps(np.shape(expressions)[-1], expression_step, rotation_step, picture_step, focal)
+        quantiser = Quantiser(steps)
+        symbols = quantiser.quantise(training_parameters(np.asarray(expressions, np.float64), poses))
+        centres, weights, residuals = fit_predictor(symbols)
+        return cls(quantiser, centres, weights, [fit_table(residuals[:, k]) for k in range(len(steps))])
+
+    @property
+    def expression_size(self) -> int:
+        """E, the coefficients of the embedded expression."""
+        return self.quantiser.expression_size
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 (32 bytes) of the tables."""
+        return hashlib.sha256(bytes(self)).digest()
+
+    @cached_property
+    def bounds(self) -> list[tuple[int, int]]:
+        """(6 + E,) the smallest and the largest symbol of each parameter."""
+        return list(zip(self.quantiser.lowest.tolist(), self.quantiser.highest.tolist(), strict=True))
+
+    def predict(self, index: int, offsets: Sequence[int]) -> int:
+        """Return the prediction of symbol ``index`` from the offsets, symbol - centre, of those before it."""
+        low, high = self.bounds[index]
+        weighted: int = sum(map(mul, self.weights[index], offsets))
+        value = self.centres[index] + ((weighted + _HALF) >> WEIGHT_BITS)
+        return min(max(value, low), high)
+
+    def rest_state(self, timestamp: float) -> FaceState:
+        """Return the mean face of the enrolment, not present: what there is to show before anything has arrived."""
+        parameters = self.quantiser.dequantise(np.array(self.centres, np.int64))
+        return state_from_parameters(parameters, timestamp, present=False)
+
+    def __bytes__(self) -> bytes:
+        parts = [_HEAD.pack(MAGIC, VERSION, self.expression_size)]
+        parts += [
+            struct.pack("<Ii", step, centre)
+            for step, centre in zip(self.quantiser.steps.tolist(), self.centres, strict=True)
+        ]
+        parts += [struct.pack(f"<{len(row)}h", *row) for row in self.weights]
+        for table in self.residuals:
+            parts += [struct.pack("<H", table.radius), table.frequencies.astype("<u2").tobytes()]
+        return b"".join(parts)
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Return the tables in ``data``; :class:`TablesError` for anything but what ``bytes`` makes."""
+        if len(data) > MAX_SIZE or data[: len(MAGIC)] != MAGIC:
+            raise TablesError(f"These are no coding tables: {_REMEDY}.")
+        try:
+            tables, end = cls._parse_body(data)
+        except (struct.error, IndexError):
+            raise TablesError(f"The coding tables are cut off: {_REMEDY}.") from None
+        except TablesError:
+            raise
+        except CodecError as error:
+            raise TablesError(f"The coding tables are damaged ({error}): {_REMEDY}.") from None
+        if end != len(data):
+            raise TablesError(f"The coding tables are followed by {len(data) - end} bytes too many: {_REMEDY}.")
+        return tables
+
+    @classmethod
+    def _parse_body(cls, data: bytes) -> tuple[Self, int]:
+        _, version, size = _HEAD.unpack_from(data)
+        if version != VERSION:
+            raise TablesError(f"The coding tables have version {version} and this program reads {VERSION}: {_REMEDY}.")
+        if not 1 <= size <= MAX_EXPRESSION_SIZE:
+            raise TablesError(f"The coding tables are for {size} coefficients: {_REMEDY}.")
+        count = POSE_SIZE + size
+        models = struct.unpack_from("<" + "Ii" * count, data, _HEAD.size)
+        quantiser, centres = Quantiser(np.array(models[::2], np.int64)), list(models[1::2])
+        if any(not low <= c <= high for low, c, high in zip(quantiser.lowest, centres, quantiser.highest, strict=True)):
+            raise TablesError(f"The coding tables' centres are out of range: {_REMEDY}.")
+        position = _HEAD.size + 8 * count
+        weights: list[list[int]] = []
+        for k in range(count):
+            weights.append(list(struct.unpack_from(f"<{k}h", data, position)))
+            position += 2 * k
+        residuals = []
+        for _ in range(count):
+            (radius,) = struct.unpack_from("<H", data, position)
+            if radius > MAX_RADIUS:
+                raise TablesError(f"A coding table's radius is {radius} of at most {MAX_RADIUS}: {_REMEDY}.")
+            entries = struct.unpack_from(f"<{2 * radius + 2}H", data, position + 2)
+            residuals.append(ResidualTable(np.array(entries, np.int64)))
+            position += 2 + 2 * len(entries)
+        return cls(quantiser, centres, weights, residuals), position
