@@ -15,7 +15,9 @@ try:
 
     from app.window.theme import apply_theme
 except ImportError as missing:
-    raise UserError(f"the window cannot be drawn, as Qt does not load ({missing}): {libraries_remedy()}") from missing
+    raise UserError(
+        f"the window cannot be drawn, as Qt does not load ({missing}): {libraries_remedy(str(missing))}"
+    ) from missing
 
 INTERRUPT_MILLISECONDS = 100
 """Qt's loop does not return to Python by itself: this often it does, so that Ctrl-C is heard."""
