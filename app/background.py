@@ -1,6 +1,7 @@
 """The network's event loop in a thread of its own, beside a main thread that belongs to Qt or to the terminal."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -36,10 +37,8 @@ class BackgroundCall:
         self._stopping.set()
         if self._loop is not None and self._task is not None and self.running:
             # The loop may close between the question and the call.
-            try:
+            with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._task.cancel)
-            except RuntimeError:
-                pass
         if self._thread.ident is not None:
             self._thread.join(STOP_SECONDS)
 
