@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tracking_synthetic import make_parameters
+
+from app.bench.signals import jitter, lag, rotation_jitter
+from app.tracking.filter import StateFilter, smoothing_factor
+from app.tracking.person import Parameters
+from codec.rotation import rotation_vector_to_matrix
+
+FRAME = 1 / 25
+
+
+def moving_head(seconds=12.0, noise=(0.3, 0.02, 0.1, 0.03), seed=0):
+    """A head that nods and turns as in talk, with measurement noise (degrees, cm, cm of depth, units); and the truth."""
+    rng = np.random.default_rng(seed)
+    times = np.arange(0.0, seconds, FRAME)
+    angles = np.deg2rad(np.stack([4 * np.sin(2 * times), 8 * np.sin(1.3 * times + 1), 2 * np.sin(2.7 * times)], axis=1))
+    centres = np.stack([np.sin(times), 0.6 * np.cos(1.7 * times), -55 + np.sin(0.6 * times)], axis=1)
+    expressions = np.zeros((len(times), 79))
+    expressions[:, :20] = 0.3 + 0.3 * np.sin(np.outer(times, np.linspace(3, 9, 20)))
+    truth, noisy = [], []
+    for angle, centre, expression in zip(angles, centres, expressions, strict=True):
+        rotation = rotation_vector_to_matrix(angle)
+        truth.append(Parameters(rotation, centre, expression))
+        noisy.append(
+            Parameters(
+                rotation_vector_to_matrix(np.deg2rad(noise[0]) * rng.normal(size=3)) @ rotation,
+                centre + rng.normal(size=3) * (noise[1], noise[1], noise[2]),
+                expression + noise[3] * rng.normal(size=79),
+            )
+        )
+    return times, truth, noisy
+
+
+def rotations(states):
+    return np.stack([state.rotation for state in states])
+
+
+def test_noise_falls_and_the_lag_stays_below_one_frame():
+    times, truth, noisy = moving_head()
+    state_filter = StateFilter()
+    smoothed = [state_filter.update(state, time) for state, time in zip(noisy, times, strict=True)]
+    mask = np.ones(len(times), bool)
+    assert rotation_jitter(rotations(smoothed), mask) < 0.6 * rotation_jitter(rotations(noisy), mask)
+    assert 0 <= lag(rotations(smoothed).reshape(-1, 9), rotations(truth).reshape(-1, 9), mask) < 0.75
+    for part in ("centre", "expression"):
+        before, after, exact = (
+            np.stack([getattr(state, part) for state in states]) for states in (noisy, smoothed, truth)
+        )
+        assert jitter(after, mask) < 0.75 * jitter(before, mask)
+        assert lag(after, exact, mask) < 1.0
+    # Nearer to the truth than the measurements are, lag and all.
+    assert np.mean((rotations(smoothed) - rotations(truth)) ** 2) < np.mean((rotations(noisy) - rotations(truth)) ** 2)
+
+
+def test_a_blink_survives():
+    """Four frames from open to shut and back: the peak must reach the renderer."""
+    state_filter = StateFilter()
+    blink = [0, 0, 0, 0, 0, 0.5, 1.0, 0.9, 0.4, 0.1, 0, 0, 0]
+    peak = 0.0
+    for index, value in enumerate(blink):
+        state = Parameters(np.eye(3), np.array([0, 0, -60.0]), np.full(79, value))
+        peak = max(peak, state_filter.update(state, index * FRAME).expression[0])
+    assert peak > 0.8
+
+
+def test_a_still_face_passes_unchanged():
+    state = make_parameters(np.random.default_rng(0))
+    state_filter = StateFilter()
+    for index in range(5):
+        out = state_filter.update(state, index * FRAME)
+        np.testing.assert_allclose(out.rotation, state.rotation, atol=1e-12)
+        np.testing.assert_allclose(out.centre, state.centre, atol=1e-12)
+        np.testing.assert_allclose(out.expression, state.expression, atol=1e-12)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(1e-4, 2.0), min_size=2, max_size=12), st.integers(0, 1000))
+def test_any_frame_times_keep_rotations_proper_and_outputs_between_the_inputs(intervals, seed):
+    rng = np.random.default_rng(seed)
+    state_filter, time, expressions = StateFilter(), 0.0, []
+    for interval in intervals:
+        time += interval
+        state = make_parameters(rng)
+        expressions.append(state.expression)
+        out = state_filter.update(state, time)
+        np.testing.assert_allclose(out.rotation @ out.rotation.T, np.eye(3), atol=1e-9)
+        assert np.linalg.det(out.rotation) == pytest.approx(1.0)
+        assert np.all(out.expression <= np.max(expressions, axis=0) + 1e-9)
+        assert np.all(out.expression >= np.min(expressions, axis=0) - 1e-9)
+
+
+def test_smoothing_factor_is_that_of_a_first_order_low_pass():
+    """After a step, 1 - 1/e of it within one time constant, in fine time steps."""
+    cutoff, interval = 1.5, 1e-4
+    steps = round(1 / (2 * np.pi * cutoff) / interval)
+    factor = smoothing_factor(cutoff, interval)
+    value = 0.0
+    for _ in range(steps):
+        value += factor * (1.0 - value)
+    assert value == pytest.approx(1 - np.exp(-1), abs=2e-3)
