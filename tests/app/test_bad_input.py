@@ -1,0 +1,99 @@
+"""Whatever a command is given: one sentence that names the thing, status 1 or 2, and no traceback."""
+
+import random
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from app.cli import command_names
+from codec import avatar_file, recording
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a folder of things that are not what they are called."""
+    folder = tmp_path_factory.mktemp("bad")
+    noise = random.Random(1).randbytes(5000)
+    for suffix in ("avatar", "face", "mp4"):
+        (folder / f"empty.{suffix}").write_bytes(b"")
+        (folder / f"noise.{suffix}").write_bytes(noise)
+    # These get past the first look and must fail inside the parsers.
+    (folder / "damaged.avatar").write_bytes(avatar_file.MAGIC + noise)
+    (folder / "damaged.face").write_bytes(recording.MAGIC + noise)
+    with av.open(str(folder / "faceless.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 128, 128, "yuv420p"
+        for level in range(0, 250, 10):
+            image = np.full((128, 128, 3), level, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def taken_port() -> Iterator[int]:
+    """Hold a TCP port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+CASES = [
+    # command line, status, what the sentence must name
+    ("inspect {}/missing.avatar", 1, "missing.avatar"),
+    ("inspect {}/empty.avatar", 1, "empty.avatar"),
+    ("inspect {}/noise.face", 1, "noise.face"),
+    ("inspect {}/damaged.avatar", 1, "damaged.avatar"),
+    ("inspect {}/damaged.face", 1, "damaged.face"),
+    ("inspect {}", 1, "{}"),
+    ("inspect", 2, "FILE"),
+    ("track {}/missing.mp4 -o {}/out.face", 1, "missing.mp4"),
+    ("track {}/noise.mp4 -o {}/out.face", 1, "noise.mp4"),
+    ("track {}/faceless.mp4 -o {}/out.face", 1, "faceless.mp4"),
+    ("track {}/faceless.mp4", 2, "--output"),
+    ("bench tracking {}/missing.mp4", 1, "missing.mp4"),
+    ("bench tracking {}/faceless.mp4", 1, "faceless.mp4"),
+    ("bench nothing", 2, "nothing"),
+    ("enrol {}/missing.mp4 -o {}/out.avatar", 1, "missing.mp4"),
+    ("enrol {}/faceless.mp4 -o {}/out.avatar", 1, "faceless.mp4"),
+    ("enrol camera:99 -o {}/out.avatar", 1, "camera:99"),
+    ("enrol {}/faceless.mp4 -o {}/out.avatar --minutes none", 2, "--minutes"),
+    ("play {}/missing.face --avatar {}/missing.avatar --headless", 1, "missing"),
+    ("play {}/damaged.face --avatar {}/damaged.avatar --headless", 1, "damaged"),
+    ("preview --avatar {}/missing.avatar --headless --seconds 1", 1, "missing.avatar"),
+    ("preview --avatar {}/damaged.avatar --headless --seconds 1", 1, "damaged.avatar"),
+    ("send abc --avatar {}/missing.avatar --source {}/faceless.mp4", 1, "missing.avatar"),
+    ("send abc --avatar {}/damaged.avatar --source {}/faceless.mp4", 1, "damaged.avatar"),
+    ("receive abc --avatar {}/missing.avatar --headless", 1, "missing.avatar"),
+    ("receive abc --avatar {}/damaged.avatar --headless", 1, "damaged.avatar"),
+    ("serve --host 127.0.0.1 --port {port}", 1, "{port}"),
+    ("serve --port 99999999", 2, "99999999"),
+    ("serve --host 256.1.1.1 --port 0", 1, "256.1.1.1"),
+]
+
+
+@pytest.mark.parametrize(("line", "status", "named"), CASES)
+def test_one_sentence(folder: Path, taken_port: int, line: str, status: int, named: str) -> None:
+    if line.split()[0] not in command_names():
+        pytest.skip("no such command")
+
+    def fill(text: str) -> str:
+        return text.replace("{port}", str(taken_port)).replace("{}", str(folder))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "app.cli", *fill(line).split()],
+        cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    sentence = done.stderr.splitlines()[-1]
+    assert sentence.startswith("nerfcall: ")
+    assert fill(named) in sentence
+    assert done.returncode == status, sentence
+    assert not list(folder.glob("out.*")), "nothing is left behind"
