@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from app.bench.signals import jitter, lag, rotation_jitter
 from app.capture.source import open_source
 from app.progress import Progress
+from app.tracking.calibration import NoFaceError
 from app.tracking.estimator import Estimate, StateEstimator
 from app.tracking.filter import StateFilter
 from app.tracking.morphable_model import MorphableModel
@@ -31,7 +32,10 @@ def measure_clip(clip: str) -> dict[str, float | str]:
     model = MorphableModel.load()
     half = len(track.landmarks) // 2
     first = LandmarkTrack(track.landmarks[:half], track.timestamps[:half], track.width, track.height)
-    person = person_model(model, first.calibrate(model))
+    try:
+        person = person_model(model, first.calibrate(model))
+    except NoFaceError as error:
+        raise NoFaceError(f"the first half of {clip} cannot be measured: {error}") from error
     estimator = StateEstimator(person, track.width, track.height)
     estimates: list[Estimate] = []
     started = time.perf_counter()
