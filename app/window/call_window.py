@@ -1,6 +1,6 @@
 """The windows: a call, and the preview with the camera picture beside the rendering."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PyQt6.QtCore import QEvent, QObject, QSize, Qt, QTimer, pyqtSignal
@@ -10,7 +10,7 @@ from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidg
 from app.window import theme
 from app.window.chrome import Card, Figure, KeyHints, Pill, label
 from app.window.face_view import FaceView
-from app.window.figures import CallFigures, Status, Tone, byte_count, number, overlay_rows, total
+from app.window.figures import CallFigures, Row, Status, Tone, byte_count, number, overlay_rows, total
 from app.window.meter import Meter, RateHistory
 
 HINTS = (("I", "figures"), ("F", "full screen"), ("Q", "leave"))
@@ -29,6 +29,8 @@ class FaceWindow(QWidget):
         self.setAutoFillBackground(True)
         self.face: FaceView[Any] = FaceView(painted, bleed=bleed)
         self.pill = Pill()
+        self.rows: Callable[[CallFigures], Sequence[Row]] = overlay_rows
+        """What the overlay says of the figures."""
         self._overlay = False
         self._figures: CallFigures | None = None
 
@@ -77,7 +79,7 @@ class FaceWindow(QWidget):
             self.showNormal()
 
     def _refresh_overlay(self) -> None:
-        self.face.show_rows(overlay_rows(self._figures) if self._overlay and self._figures is not None else ())
+        self.face.show_rows(self.rows(self._figures) if self._overlay and self._figures is not None else ())
 
 
 class CallWindow(FaceWindow):

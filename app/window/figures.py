@@ -97,6 +97,11 @@ def live() -> Status:
     return Status("Live", "", "", Tone.LIVE)
 
 
+def playing() -> Status:
+    """A recording plays."""
+    return Status("Playing", "", "", Tone.LIVE)
+
+
 def connecting() -> Status:
     """The way to the other side is being looked for."""
     return Status("Connecting", "Connecting", "Looking for a way to the other side.", Tone.PATIENT)
@@ -153,6 +158,15 @@ def overlay_rows(figures: CallFigures) -> Sequence[Row]:
         Row("Loss", f"{number(None if figures.loss is None else 100 * figures.loss, 1)} %"),
         Row("Latency", f"{number(figures.latency_ms_median, 0)} ms", f"95 %: {number(figures.latency_ms_p95, 0)} ms"),
         Row("Rendered at", size(figures.width, figures.height), "lowered to keep up" if figures.lowered else ""),
+        Row("Device", figures.device or NONE),
+    )
+
+
+def local_rows(figures: CallFigures) -> Sequence[Row]:
+    """Return what the overlay shows where nothing crosses a network, top to bottom."""
+    return (
+        Row("Rendered", f"{number(figures.fps_rendered, 1)} /s", f"{number(figures.render_ms_median, 0)} ms each"),
+        Row("Rendered at", size(figures.width, figures.height)),
         Row("Device", figures.device or NONE),
     )
 

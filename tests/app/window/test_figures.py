@@ -58,6 +58,14 @@ def test_before_anything_is_measured_there_are_dashes_and_no_noughts():
     assert face_note(EMPTY) == ""
 
 
+def test_without_a_network_only_the_rendering_is_said():
+    assert [(row.label, row.value) for row in figures.local_rows(Snapshot())] == [
+        ("Rendered", "14.2 /s"),
+        ("Rendered at", "192 × 192"),
+        ("Device", "CPU"),
+    ]
+
+
 def test_below_the_rendering_stands_what_a_frame_costs():
     # 5.04 kbit/s are 630 bytes a second, 24.8 frames share them.
     assert face_note(Snapshot()) == "from 25 bytes a frame at 192 × 192"
