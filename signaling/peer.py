@@ -196,8 +196,8 @@ class Peer:
         self._report, self._on_report = make, take
 
     async def close(self, reason: str = "the call was ended here") -> None:
-        """Say goodbye and end the call; does nothing when it is over."""
-        if not self.ended.done() and self._control.send({"type": "bye"}):
+        """Send the last report, say goodbye and end the call; does nothing when it is over."""
+        if not self.ended.done() and self._control.send(self._make_beat()) and self._control.send({"type": "bye"}):
             # Give the goodbye a moment to leave: after it the other side need not guess.
             for _ in range(20):
                 await asyncio.sleep(0.01)
@@ -263,12 +263,15 @@ class Peer:
     async def _beat(self) -> None:
         beats = 0
         while True:
-            beat: Control = {"type": "beat", **self._clock.stamp(time.monotonic())}
-            if self._report is not None:
-                beat["report"] = self._report()
-            self._control.send(beat)
+            self._control.send(self._make_beat())
             beats += 1
             await asyncio.sleep(FIRST_BEAT_SECONDS if beats < FIRST_BEATS else BEAT_SECONDS)
+
+    def _make_beat(self) -> Control:
+        beat: Control = {"type": "beat", **self._clock.stamp(time.monotonic())}
+        if self._report is not None:
+            beat["report"] = self._report()
+        return beat
 
     async def _watch(self) -> None:
         while not self.ended.done():

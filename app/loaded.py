@@ -1,0 +1,41 @@
+"""What a call needs of an avatar: structural types, so that a call can be tested with any avatar."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codec.face_state import HeadPose
+from codec.tables import CodecTables
+
+
+class CallAvatar(Protocol):
+    """What both sides compare."""
+
+    @property
+    def tables(self) -> CodecTables:
+        """Coding tables."""
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the avatar file, 32 bytes."""
+
+    @property
+    def meta(self) -> Mapping[str, Any]:
+        """The avatar's description of itself."""
+
+
+class DrivenAvatar(CallAvatar, Protocol):
+    """What a sender needs."""
+
+    @property
+    def embed(self) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+        """Tracked expression (79,) to embedded (30,)."""
+
+
+class RenderedAvatar(CallAvatar, Protocol):
+    """What a receiver needs."""
+
+    def render(self, expression: NDArray[np.float32], pose: HeadPose, width: int, height: int) -> NDArray[np.uint8]:
+        """Return the picture (height, width, 3), RGB, of the embedded expression (30,) at a pose."""

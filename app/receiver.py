@@ -1,0 +1,327 @@
+"""The receiving side of a call: packets in, rendered frames out.
+
+Three threads: the event loop decodes what arrives; the render thread samples the playout buffer at display time and
+renders; whoever shows the frames takes the newest from the mailbox. None of them waits for another, and what comes too
+late anywhere is skipped.
+"""
+
+import asyncio
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.call_options import CallOptions
+from app.call_statistics import CallMeter, CallStatistics
+from app.loaded import RenderedAvatar
+from app.mailbox import Mailbox
+from app.session import Handshake, Hello, Rights, Role, shake_hands
+from app.window import figures
+from app.window.figures import Status
+from codec.decoder import FrameDecoder
+from codec.errors import PacketError
+from codec.face_state import FaceState
+from codec.playout import PlayoutBuffer
+from signaling.errors import SignalingError
+from signaling.ice_servers import IceServers
+from signaling.identity import make_nonce
+from signaling.peer import Ending, Peer
+
+METER_SECONDS: Final = 0.25
+"""Time between samples of the wire counters."""
+
+SILENT_SECONDS: Final = 1.0
+"""Without a packet for so long the connection counts as interrupted."""
+
+OFFSET_STEP: Final = 0.005
+"""Seconds by which the estimate of the other clock must change before it is taken: smaller steps would only jitter."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RenderedFrame:
+    """A picture for the window."""
+
+    image: NDArray[np.uint8]
+    """(height, width, 3), RGB."""
+    capture_time: float
+    """When the camera saw what it shows, on this machine's `time.monotonic`."""
+    render_ms: float
+    width: int
+    height: int
+    wanted_width: int
+    wanted_height: int
+    """What was asked for; more than width and height when the render budget lowered them."""
+
+
+class Budget(Protocol):
+    """Chooses the size that can be rendered in time (renderer.budget.FrameBudget)."""
+
+    def choose(self, width: int, height: int) -> tuple[int, int]:
+        """Return the size to render when width by height is wanted."""
+
+    def report(self, width: int, height: int, seconds: float) -> None:
+        """Learn what a rendering cost."""
+
+
+class Receiver:
+    """Carries a call until one side ends it: ``await receiver.run(options)`` in any event loop.
+
+    `mailbox`, `set_size`, `painted`, `state` and `stop` may be used from any thread meanwhile.
+    """
+
+    def __init__(
+        self,
+        avatar: RenderedAvatar,
+        budget: Budget,
+        *,
+        device: str,
+        fps: float = 25.0,
+        size: tuple[int, int] = (512, 512),
+        threads: int = 1,
+    ) -> None:
+        """Prepare a call that renders ``avatar``.
+
+        ``fps`` is the most that is rendered a second, ``size`` the first (width, height), ``threads`` the number of CPU
+        threads a rendering may use, ``device`` what renders, in words.
+        """
+        self._avatar, self._budget = avatar, budget
+        self._interval = 1.0 / fps
+        self._size = size
+        self._threads = threads
+        self._decoder = FrameDecoder(avatar.tables, avatar.digest)
+        self._playout = PlayoutBuffer(avatar.tables.rest_state(0.0))
+        self._playout_lock = threading.Lock()
+        self._clock_offset = 0.0
+        self._last_packet: float | None = None
+        self._present = True
+        self._newest_painted = float("-inf")
+        self._status: Status | None = figures.connecting()
+        self._stop = threading.Event()
+        self._render_failure: asyncio.Future[BaseException] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopped: asyncio.Event | None = None
+        self.meter = CallMeter(device)
+        self.mailbox: Mailbox[RenderedFrame] = Mailbox()
+        self.packets_damaged = 0
+        """Packets that came but could not be decoded."""
+
+    def set_size(self, width: int, height: int) -> None:
+        """Render at this size from the next frame on."""
+        self._size = (width, height)
+
+    def painted(self, frame: RenderedFrame) -> None:
+        """Take note that a frame has just reached the eye: that is where latency ends."""
+        # While nothing comes, the last face is eased to rest under its old time: that is no latency.
+        if frame.capture_time > self._newest_painted:
+            self._newest_painted = frame.capture_time
+            self.meter.frame_painted(1000.0 * (time.monotonic() - frame.capture_time))
+
+    def state(self) -> tuple[Status, CallStatistics]:
+        """Return the state of the call in words, and its figures."""
+        return self._current_status(), self.meter.snapshot()
+
+    def stop(self) -> None:
+        """End the call from this side."""
+        self._stop.set()
+        loop, stopped = self._loop, self._stopped
+        if loop is not None and stopped is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(stopped.set)
+
+    async def run(self, options: CallOptions, seconds: float | None = None) -> Ending:
+        """Meet the sender, receive until one side ends the call, and return how it ended.
+
+        ``seconds`` counts from the first packet. Raises `SignalingError` or `SessionError` when the call did not come
+        about, and whatever the renderer raises. The mailbox is closed at the end.
+        """
+        self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
+        self._render_failure = self._loop.create_future()
+        try:
+            ending = await self._call(options, seconds)
+        except BaseException as error:
+            self._status = figures.failed(str(error)) if isinstance(error, Exception) else figures.peer_left()
+            raise
+        finally:
+            self._stop.set()
+            self.mailbox.close()
+        return ending
+
+    async def _call(self, options: CallOptions, seconds: float | None) -> Ending:
+        ice = IceServers(options.stun, options.turn, options.turn_user, options.turn_password)
+
+        def joined(first: bool) -> None:
+            self._status = figures.waiting(options.room) if first else figures.connecting()
+
+        connecting = asyncio.ensure_future(
+            Peer.connect(
+                options.room,
+                server=options.server,
+                opens=False,
+                wait=options.wait,
+                ice=ice,
+                drop_probability=options.loss,
+                on_joined=joined,
+            )
+        )
+        peer = await until_stopped(connecting, self._stopped)
+        if peer is None:
+            return Ending("the call was ended here", farewell=True)
+        renderer = threading.Thread(target=self._render_loop, name="render", daemon=True)
+        measuring: asyncio.Task[None] | None = None
+        try:
+            await shake_hands(peer, self._handshake, lambda message: None)
+            peer.exchange_reports(self.meter.report, lambda report: self.meter.take_report(report, time.monotonic()))
+            self._clock_offset = peer.clock_offset
+            peer.on_face(lambda data: self._packet(peer, data))
+            renderer.start()
+            measuring = asyncio.create_task(measure(peer, self.meter))
+            self._status = None
+            ending = await self._until_over(peer, seconds)
+            self._status = figures.peer_left(ending.reason)
+        finally:
+            self._stop.set()
+            if measuring is not None:
+                measuring.cancel()
+            self.meter.wire(peer.statistics.wire, time.monotonic())
+            await peer.close()
+            if renderer.ident is not None:
+                await asyncio.to_thread(renderer.join, 5.0)
+        return ending
+
+    def _handshake(self, fingerprints: tuple[bytes, bytes]) -> Handshake:
+        hello = Hello(Role.RECEIVER, self._avatar.digest, self._avatar.tables.digest, make_nonce())
+        return Handshake(hello, Rights.of(self._avatar.meta), fingerprints)
+
+    async def _until_over(self, peer: Peer, seconds: float | None) -> Ending:
+        assert self._stopped is not None
+        assert self._render_failure is not None
+        stopped = asyncio.create_task(self._stopped.wait())
+        timer = asyncio.create_task(self._call_time(seconds))
+        awaited: set[asyncio.Future[Any]] = {peer.ended, stopped, timer, self._render_failure}
+        try:
+            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+            timer.cancel()
+        if self._render_failure.done():
+            raise self._render_failure.result()
+        if peer.ended.done():
+            return peer.ended.result()
+        return Ending("the call was ended here", farewell=True)
+
+    async def _call_time(self, seconds: float | None) -> None:
+        """Return ``seconds`` after the first packet; never without them."""
+        while seconds is None or self._last_packet is None:
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(seconds)
+
+    def _packet(self, peer: Peer, data: bytes) -> None:
+        now = time.monotonic()
+        if abs(peer.clock_offset - self._clock_offset) > OFFSET_STEP:
+            self._clock_offset = peer.clock_offset
+        self._last_packet = now
+        # Everything from here to the screen counts on the sender's clock.
+        there = now + self._clock_offset
+        try:
+            state = self._decoder.decode(data, there)
+        except PacketError:
+            self.packets_damaged += 1
+            return
+        self._present = state.present
+        self.meter.frame_received(len(data), now)
+        with self._playout_lock:
+            self._playout.push(state, there, self._decoder.sequence)
+
+    def _render_loop(self) -> None:
+        try:
+            self._render_until_stopped()
+        except BaseException as error:
+            if self._loop is not None and not self._stop.is_set():
+                self._loop.call_soon_threadsafe(self._fail, error)
+
+    def _fail(self, error: BaseException) -> None:
+        if self._render_failure is not None and not self._render_failure.done():
+            self._render_failure.set_result(error)
+
+    def _render_until_stopped(self) -> None:
+        limit_render_threads(self._threads)
+        due = time.monotonic()
+        shown: FaceState | None = None
+        shown_size = (0, 0)
+        while not self._stop.wait(max(0.0, due - time.monotonic())):
+            now = time.monotonic()
+            due = max(due + self._interval, now)
+            with self._playout_lock:
+                state = self._playout.sample(now + self._clock_offset)
+            wanted = self._size
+            if state is None or (shown is not None and wanted == shown_size and looks_alike(state, shown)):
+                continue
+            shown, shown_size = state, wanted
+            self.mailbox.put(self._render(state, wanted))
+
+    def _render(self, state: FaceState, wanted: tuple[int, int]) -> RenderedFrame:
+        width, height = self._budget.choose(*wanted)
+        started = time.perf_counter()
+        image = self._avatar.render(state.expression, state.pose, width, height)
+        seconds = time.perf_counter() - started
+        self._budget.report(width, height, seconds)
+        self.meter.frame_rendered(1000.0 * seconds, width, height, (width, height) != wanted, time.monotonic())
+        capture_time = state.timestamp - self._clock_offset
+        return RenderedFrame(image, capture_time, 1000.0 * seconds, width, height, *wanted)
+
+    def _current_status(self) -> Status:
+        if self._status is not None:
+            return self._status
+        if self._last_packet is None:
+            return figures.connecting()
+        if time.monotonic() - self._last_packet > SILENT_SECONDS:
+            return figures.reconnecting()
+        return figures.live() if self._present else figures.away()
+
+
+def looks_alike(first: FaceState, second: FaceState) -> bool:
+    """Return whether two states render to the same picture."""
+    return (
+        np.array_equal(first.expression, second.expression)
+        and np.array_equal(first.pose.rotation, second.pose.rotation)
+        and np.array_equal(first.pose.translation, second.pose.translation)
+    )
+
+
+async def measure(peer: Peer, meter: CallMeter) -> None:
+    """Sample a peer's wire counters for ever."""
+    while True:
+        meter.wire(peer.statistics.wire, time.monotonic())
+        await asyncio.sleep(METER_SECONDS)
+
+
+async def until_stopped(connecting: "asyncio.Future[Peer]", stopped: asyncio.Event | None) -> Peer | None:
+    """Return the connected peer, or None when ``stopped`` was set before."""
+    assert stopped is not None
+    waiting = asyncio.create_task(stopped.wait())
+    awaited: set[asyncio.Future[Any]] = {connecting, waiting}
+    try:
+        await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+        if connecting.done():
+            return connecting.result()
+        return None
+    finally:
+        waiting.cancel()
+        if not connecting.done():
+            connecting.cancel()
+            await asyncio.wait({connecting})
+
+
+def check_ending(ending: Ending) -> None:
+    """Raise `SignalingError` when the call ended without a goodbye, so that the command says so and fails."""
+    if not ending.farewell:
+        raise SignalingError(ending.reason)
+
+
+def limit_render_threads(threads: int) -> None:
+    """Let torch use so many threads in this thread: beyond the cores they only wait for each other."""
+    import torch
+
+    torch.set_num_threads(threads)

@@ -1,0 +1,257 @@
+"""The sending side of a call: pictures or a recording in, packets out.
+
+Two threads: a worker takes the newest picture, tracks, embeds and codes; the event loop sends. A picture that cannot be
+dealt with in time is skipped, and a packet that the network cannot take now is dropped.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.call_options import CallOptions
+from app.call_statistics import CallMeter, CallStatistics
+from app.capture.pacing import paced
+from app.capture.source import Frame, Source
+from app.loaded import DrivenAvatar
+from app.receiver import measure, until_stopped
+from app.recording_player import paced_states
+from app.session import Handshake, Hello, Rights, Role, shake_hands
+from app.window import figures
+from app.window.figures import Status
+from codec.encoder import FrameEncoder
+from codec.face_state import FaceState
+from signaling.ice_servers import IceServers
+from signaling.identity import OwnerKey, make_nonce
+from signaling.peer import Ending, Peer
+
+MAX_FPS: Final = 25.0
+"""Frames a second that are sent at most: the receiver interpolates, so that more would only cost bits."""
+
+Picture = Callable[[NDArray[np.uint8], float], None]
+"""Told each captured picture (H, W, 3), RGB, and its timestamp."""
+
+
+class Tracker(Protocol):
+    """Finds the state of a face in a picture (app.tracking.tracker.FaceTracker)."""
+
+    def track(self, image: NDArray[np.uint8], timestamp: float) -> FaceState:
+        """Return the state in the RGB picture (H, W, 3)."""
+
+    def close(self) -> None:
+        """Free the models."""
+
+
+class FaceSource(Protocol):
+    """Where the states of a face come from, in real time."""
+
+    recording_digest: bytes
+    """Of the recording that is played; empty for a camera or clip."""
+    embedded: bool
+    """Whether the expressions are embedded already."""
+
+    def states(self, sleep: Callable[[float], object]) -> Iterator[FaceState]:
+        """Yield states as they fall due; ``sleep`` waits and may return early."""
+
+    def close(self) -> None:
+        """Free camera and models."""
+
+
+class RecordedFace:
+    """A recording, played in real time."""
+
+    def __init__(self, states: Sequence[FaceState], fps: float, digest: bytes, loop: bool = False) -> None:
+        """Play ``states`` with embedded expressions; ``digest`` is SHA-256 of the recording's file."""
+        self._states, self._fps, self._loop = states, fps, loop
+        self.embedded = True
+        self.recording_digest = digest
+
+    def states(self, sleep: Callable[[float], object]) -> Iterator[FaceState]:
+        """Yield the recorded states with timestamps of now."""
+        return paced_states(self._states, self._fps, self._loop, sleep=sleep)
+
+    def close(self) -> None:
+        """There is nothing to free."""
+
+
+class TrackedFace:
+    """The face that a camera or clip shows."""
+
+    def __init__(self, source: Source, tracker: Tracker, on_picture: Picture | None = None) -> None:
+        self._source, self._tracker, self._on_picture = source, tracker, on_picture
+        self.embedded = False
+        self.recording_digest = b""
+
+    def states(self, sleep: Callable[[float], object]) -> Iterator[FaceState]:
+        """Track the newest picture, again and again."""
+        for frame in thinned(paced(self._source, sleep=sleep), MAX_FPS):
+            if self._on_picture is not None:
+                self._on_picture(frame.image, frame.timestamp)
+            yield self._tracker.track(frame.image, frame.timestamp)
+
+    def close(self) -> None:
+        """Free camera and models."""
+        self._source.close()
+        self._tracker.close()
+
+
+class Sender:
+    """Carries a call until one side ends it: ``await sender.run(options)`` in any event loop.
+
+    `state` and `stop` may be used from any thread meanwhile.
+    """
+
+    def __init__(self, avatar: DrivenAvatar, face: FaceSource, key: OwnerKey | None = None, device: str = "") -> None:
+        """Prepare a call that drives ``avatar`` by ``face``; ``key`` is that of the avatar's owner, if it has one."""
+        self._avatar, self._face, self._key = avatar, face, key
+        self._encoder = FrameEncoder(avatar.tables, avatar.digest, None if face.embedded else avatar.embed)
+        self._stop = threading.Event()
+        self._status = figures.connecting()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopped: asyncio.Event | None = None
+        self._finished: asyncio.Future[None] | None = None
+        self.meter = CallMeter(device)
+
+    def state(self) -> tuple[Status, CallStatistics]:
+        """Return the state of the call in words, and its figures."""
+        return self._status, self.meter.snapshot()
+
+    def stop(self) -> None:
+        """End the call from this side."""
+        self._stop.set()
+        loop, stopped = self._loop, self._stopped
+        if loop is not None and stopped is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(stopped.set)
+
+    async def run(
+        self, options: CallOptions, seconds: float | None = None, on_joined: Callable[[bool], None] | None = None
+    ) -> Ending:
+        """Open the room, meet the receiver, send until one side ends the call or the source ends; return how it ended.
+
+        ``seconds`` counts from the first packet; ``on_joined(first)`` is called when the room is open. Raises
+        `SignalingError` or `SessionError` when the call did not come about, and whatever source and tracker raise.
+        """
+        self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
+        self._finished = self._loop.create_future()
+        try:
+            ending = await self._call(options, seconds, on_joined)
+        except BaseException as error:
+            self._status = figures.failed(str(error)) if isinstance(error, Exception) else figures.peer_left()
+            raise
+        finally:
+            self._stop.set()
+        self._status = figures.peer_left(ending.reason)
+        return ending
+
+    async def _call(
+        self, options: CallOptions, seconds: float | None, on_joined: Callable[[bool], None] | None
+    ) -> Ending:
+        ice = IceServers(options.stun, options.turn, options.turn_user, options.turn_password)
+
+        def joined(first: bool) -> None:
+            self._status = figures.waiting(options.room) if first else figures.connecting()
+            if on_joined is not None:
+                on_joined(first)
+
+        connecting = asyncio.ensure_future(
+            Peer.connect(
+                options.room,
+                server=options.server,
+                opens=True,
+                ice=ice,
+                drop_probability=options.loss,
+                on_joined=joined,
+            )
+        )
+        peer = await until_stopped(connecting, self._stopped)
+        if peer is None:
+            return Ending("the call was ended here", farewell=True)
+        worker = threading.Thread(target=self._work, args=(peer,), name="track", daemon=True)
+        measuring: asyncio.Task[None] | None = None
+        try:
+            await shake_hands(peer, self._handshake, lambda message: None)
+            peer.exchange_reports(self.meter.report, lambda report: self.meter.take_report(report, time.monotonic()))
+            self._status = figures.live()
+            worker.start()
+            measuring = asyncio.create_task(measure(peer, self.meter))
+            return await self._until_over(peer, seconds)
+        finally:
+            self._stop.set()
+            if measuring is not None:
+                measuring.cancel()
+            self.meter.wire(peer.statistics.wire, time.monotonic())
+            await peer.close()
+            if worker.ident is not None:
+                await asyncio.to_thread(worker.join, 5.0)
+
+    def _handshake(self, fingerprints: tuple[bytes, bytes]) -> Handshake:
+        avatar = self._avatar
+        hello = Hello(
+            Role.SENDER, avatar.digest, avatar.tables.digest, make_nonce(), recording=self._face.recording_digest
+        )
+        return Handshake(hello, Rights.of(avatar.meta), fingerprints, self._key)
+
+    async def _until_over(self, peer: Peer, seconds: float | None) -> Ending:
+        assert self._stopped is not None
+        assert self._finished is not None
+        stopped = asyncio.create_task(self._stopped.wait())
+        awaited: set[asyncio.Future[Any]] = {peer.ended, stopped, self._finished}
+        try:
+            await asyncio.wait(awaited, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+        if self._finished.done():
+            self._finished.result()
+            return Ending("the source has ended", farewell=True)
+        if peer.ended.done():
+            return peer.ended.result()
+        return Ending("the call was ended here", farewell=True)
+
+    def _work(self, peer: Peer) -> None:
+        """The worker thread: state after state into packets."""
+        assert self._loop is not None
+        failure: BaseException | None = None
+        try:
+            for state in self._face.states(self._stop.wait):
+                if self._stop.is_set():
+                    break
+                data = bytes(self._encoder.encode(state))
+                self._loop.call_soon_threadsafe(self._send, peer, data)
+        except BaseException as error:
+            failure = error
+        finally:
+            self._face.close()
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._work_done, failure)
+
+    def _work_done(self, failure: BaseException | None) -> None:
+        assert self._finished is not None
+        if self._finished.done():
+            return
+        if failure is None:
+            self._finished.set_result(None)
+        elif not self._stop.is_set():
+            self._finished.set_exception(failure)
+
+    def _send(self, peer: Peer, data: bytes) -> None:
+        if peer.send_face(data):
+            self.meter.frame_sent(len(data), time.monotonic())
+
+
+def thinned(frames: Iterator[Frame], fps: float) -> Iterator[Frame]:
+    """Yield at most ``fps`` frames a second of a faster source, as evenly as its frames allow."""
+    due: float | None = None
+    before: float | None = None
+    for frame in frames:
+        interval = frame.timestamp - before if before is not None else 0.0
+        before = frame.timestamp
+        # The frame nearest to its turn is taken: half an interval early is as good as half an interval late.
+        if due is not None and frame.timestamp + interval / 2.0 < due:
+            continue
+        due = frame.timestamp if due is None else max(due, frame.timestamp - 1.0 / fps)
+        due += 1.0 / fps
+        yield frame
