@@ -4,24 +4,31 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 STOP_SECONDS = 5.0
 """How long the call may take to say goodbye."""
 
 
-class BackgroundCall:
+ResultT = TypeVar("ResultT")
+
+
+class BackgroundCall(Generic[ResultT]):
     """Runs one coroutine in a thread. ``ended`` is called in that thread when it is over, whatever ended it."""
 
-    def __init__(self, main: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, main: Callable[[], Coroutine[Any, Any, ResultT]], ended: Callable[[], None] = lambda: None
+    ) -> None:
         self._main = main
         self._ended = ended
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[ResultT] | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="call", daemon=True)
         self.error: BaseException | None = None
         """What ended the coroutine, if it was not its own end or :meth:`stop`."""
+        self.result: ResultT | None = None
+        """What the coroutine returned."""
 
     @property
     def running(self) -> bool:
@@ -49,7 +56,7 @@ class BackgroundCall:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._supervise())
+            self.result = asyncio.run(self._supervise())
         except asyncio.CancelledError:
             pass
         except BaseException as error:
@@ -57,9 +64,9 @@ class BackgroundCall:
         finally:
             self._ended()
 
-    async def _supervise(self) -> None:
+    async def _supervise(self) -> ResultT:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._main())
         if self._stopping.is_set():
             self._task.cancel()
-        await self._task
+        return await self._task

@@ -40,6 +40,9 @@ class Live(QObject):
     told the size in device pixels; ``frame_taken(frame)`` is called for every frame that goes to the window.
     """
 
+    changed = pyqtSignal()
+    """The window shows something new: a frame, or other figures."""
+
     _arrived = pyqtSignal()
 
     def __init__(
@@ -73,9 +76,11 @@ class Live(QObject):
         """Show state and figures as they are now."""
         status, figures = self._state()
         self._window.show_state(status, figures, time.monotonic())
+        self.changed.emit()
 
     def _take(self) -> None:
         frame = self._mailbox.take()
         if frame is not None:
             self._window.face.show_frame(frame)
             self._frame_taken(frame)
+            self.changed.emit()

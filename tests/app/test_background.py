@@ -14,12 +14,14 @@ def test_its_own_end_is_told():
     async def main():
         await asyncio.sleep(0.01)
         done.append(threading.current_thread() is not threading.main_thread())
+        return "over"
 
     call = BackgroundCall(main, ended.set)
     call.start()
     assert ended.wait(5)
     assert call.wait(5)
     assert done == [True]
+    assert call.result == "over"
     assert call.error is None
 
 
