@@ -33,6 +33,10 @@ from signaling.peer import Ending, Peer
 METER_SECONDS: Final = 0.25
 """Time between samples of the wire counters."""
 
+MAX_FPS: Final = 30.0
+"""Frames a second that are rendered at most. More than are sent, so that the playout buffer interpolates: a display at
+the very rate of the camera would show some states twice and others never, as their phases drift."""
+
 SILENT_SECONDS: Final = 1.0
 """Without a packet for so long the connection counts as interrupted."""
 
@@ -54,6 +58,8 @@ class RenderedFrame:
     wanted_width: int
     wanted_height: int
     """What was asked for; more than width and height when the render budget lowered them."""
+    state: FaceState
+    """What it shows, embedded."""
 
 
 class Budget(Protocol):
@@ -78,7 +84,7 @@ class Receiver:
         budget: Budget,
         *,
         device: str,
-        fps: float = 25.0,
+        fps: float = MAX_FPS,
         size: tuple[int, int] = (512, 512),
         threads: int = 1,
     ) -> None:
@@ -269,7 +275,7 @@ class Receiver:
         self._budget.report(width, height, seconds)
         self.meter.frame_rendered(1000.0 * seconds, width, height, (width, height) != wanted, time.monotonic())
         capture_time = state.timestamp - self._clock_offset
-        return RenderedFrame(image, capture_time, 1000.0 * seconds, width, height, *wanted)
+        return RenderedFrame(image, capture_time, 1000.0 * seconds, width, height, *wanted, state)
 
     def _current_status(self) -> Status:
         if self._status is not None:

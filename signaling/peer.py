@@ -42,6 +42,9 @@ every lost handshake packet a pause of 3 s."""
 # meanwhile: its nine attempts were meant for three seconds each.
 rtcsctptransport.SCTP_MAX_INIT_RETRANS = int(CONNECT_SECONDS / SCTP_FIRST_TIMEOUT)
 
+GOODBYE_SECONDS: Final = 2.5
+"""How long a side that ends the call waits for the other one's goodbye; SCTP repeats a lost one after a second."""
+
 MAX_PENDING_INBOUND: Final = 1024 * 1024
 """Bytes of unfinished messages that SCTP may hold for the peer. aiortc advertises a window but does not enforce it."""
 
@@ -98,6 +101,7 @@ class Peer:
         self._early: list[Control] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._connect_seconds = 0.0
+        self._goodbye = asyncio.Event()
         self.ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         """Done when the call is over, whatever ended it."""
         self.local_fingerprint = b""
@@ -196,14 +200,16 @@ class Peer:
         self._report, self._on_report = make, take
 
     async def close(self, reason: str = "the call was ended here") -> None:
-        """Send the last report, say goodbye and end the call; does nothing when it is over."""
-        if not self.ended.done() and self._control.send(self._make_beat()) and self._control.send({"type": "bye"}):
-            # Give the goodbye a moment to leave: after it the other side need not guess.
-            for _ in range(20):
-                await asyncio.sleep(0.01)
-                if not self._control.channel.bufferedAmount:
-                    break
-        self._finish(reason, farewell=True)
+        """Swap last reports, say goodbye and end the call; does nothing when it is over."""
+        if not self.ended.done():
+            self._say_goodbye()
+            self._finish(reason, farewell=True)
+            # The answer brings the other side's last report, and tells that it need not guess.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GOODBYE_SECONDS):
+                    await self._goodbye.wait()
+        elif self._goodbye.is_set():
+            await self._drain()
         await self._tear_down()
 
     async def _negotiate(self) -> None:
@@ -267,6 +273,18 @@ class Peer:
             beats += 1
             await asyncio.sleep(FIRST_BEAT_SECONDS if beats < FIRST_BEATS else BEAT_SECONDS)
 
+    async def _drain(self) -> None:
+        """Wait until the other side has acknowledged what was sent."""
+        sctp = self._connection.sctp
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_SECONDS):
+                while sctp is not None and sctp.state == "connected" and (sctp._outbound_queue or sctp._sent_queue):
+                    await asyncio.sleep(0.01)
+
+    def _say_goodbye(self) -> None:
+        self._control.send(self._make_beat())
+        self._control.send({"type": "bye"})
+
     def _make_beat(self) -> Control:
         beat: Control = {"type": "beat", **self._clock.stamp(time.monotonic())}
         if self._report is not None:
@@ -286,6 +304,9 @@ class Peer:
 
     def _take_control(self, message: Control) -> None:
         if message["type"] == "bye":
+            if not self.ended.done():
+                self._say_goodbye()
+            self._goodbye.set()
             self._finish(PEER_HAS_LEFT, farewell=True)
         elif message["type"] == "beat":
             self._clock.take(message, time.monotonic())

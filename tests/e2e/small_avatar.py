@@ -1,0 +1,53 @@
+"""A whole avatar in miniature: real coding tables and embedding, and a picture that tells which state it shows."""
+
+import hashlib
+
+import numpy as np
+
+from codec.face_state import FaceState, HeadPose
+from codec.rotation import rotation_vector_to_matrix
+from codec.tables import CodecTables
+
+SIZE = 30
+
+
+def wandering_states(count=250, fps=25.0, seed=5):
+    """Return states of a head that turns and talks, with embedded expressions (30,)."""
+    generator = np.random.default_rng(seed)
+    steps = generator.normal(size=(count, SIZE + 6)) * 0.3
+    walk = np.zeros_like(steps)
+    for index in range(1, count):
+        walk[index] = 0.95 * walk[index - 1] + steps[index]
+    states = []
+    for index, row in enumerate(walk):
+        rotation = rotation_vector_to_matrix(0.1 * row[30:33]).astype(np.float32)
+        pose = HeadPose(rotation, np.array([0.0, 0.0, -60.0], np.float32) + row[33:36].astype(np.float32))
+        states.append(FaceState(row[:30].astype(np.float32), pose, index / fps))
+    return states
+
+
+class SmallAvatar:
+    def __init__(self, seed=5, meta=None):
+        states = wandering_states(seed=seed)
+        self.tables = CodecTables.fit(np.stack([s.expression for s in states]), [s.pose for s in states])
+        self.meta = meta or {"name": "small"}
+        self.digest = hashlib.sha256(bytes(self.tables) + repr(self.meta).encode()).digest()
+        self.short_id = self.digest[:2]
+
+    def embed(self, expression):
+        return expression[:SIZE]
+
+    def render(self, expression, pose, width, height):
+        """The grey level tells the first coefficient, as far as 8 bits can."""
+        level = int(np.clip(128 + 20 * expression[0], 0, 255))
+        return np.full((height, width, 3), level, np.uint8)
+
+
+class PlainBudget:
+    """Lowers nothing."""
+
+    def choose(self, width, height):
+        return width, height
+
+    def report(self, width, height, seconds):
+        assert seconds >= 0.0

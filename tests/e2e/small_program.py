@@ -1,0 +1,64 @@
+"""The whole program with a small avatar in place of the radiance field: everything else, processes and network, is real.
+
+Run as a script it is the ``nerfcall`` command; the processes that it starts are of the same kind.
+"""
+
+import json
+import sys
+import types
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).resolve().parent]
+
+import numpy as np  # noqa: E402
+
+import app.cli  # noqa: E402
+from codec.avatar_file import AvatarFile  # noqa: E402
+from codec.recording import Recording  # noqa: E402
+from codec.tables import CodecTables  # noqa: E402
+from tests.e2e.small_avatar import PlainBudget, SmallAvatar, wandering_states  # noqa: E402
+
+
+class FileAvatar(SmallAvatar):
+    """The small avatar with the identity and description of a file."""
+
+    device_name = "test"
+    calibration = None
+
+    def __init__(self, path):
+        file = AvatarFile.read(path)
+        self.tables = CodecTables.parse(file["tables"])
+        self.meta = json.loads(file["meta"])
+        self.digest, self.short_id = file.digest, file.short_id
+
+
+def make_files(folder, **meta):
+    """Write an avatar and a recording of ten seconds that came with it; return both paths."""
+    import hashlib
+
+    states = wandering_states()
+    face = folder / "small.face"
+    Recording(25.0, states, b"small").write(face)
+    tables = CodecTables.fit(np.stack([state.expression for state in states]), [state.pose for state in states])
+    meta = {"name": "small", "demo": True, "recordings": [hashlib.sha256(face.read_bytes()).hexdigest()], **meta}
+    avatar = folder / "small.avatar"
+    AvatarFile({"meta": json.dumps(meta).encode(), "tables": bytes(tables)}).write(avatar)
+    return avatar, face
+
+
+def install():
+    """Put the small avatar where the program looks for the real one."""
+    avatar_module = types.ModuleType("app.avatar")
+    avatar_module.load_avatar = lambda path, device: FileAvatar(path)
+    budget_module = types.ModuleType("renderer.budget")
+    budget_module.FrameBudget = lambda fps: PlainBudget()
+    sys.modules["app.avatar"] = avatar_module
+    sys.modules["renderer.budget"] = budget_module
+    app.cli.own_command = lambda: [sys.executable, str(Path(__file__).resolve())]
+
+
+if __name__ == "__main__":
+    install()
+    sys.exit(app.cli.main())

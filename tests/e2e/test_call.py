@@ -1,0 +1,306 @@
+"""Whole calls over a real local connection: states in on one side, rendered frames out on the other."""
+
+import asyncio
+import hashlib
+import json
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from app.call_options import CallOptions
+from app.call_statistics import write_json
+from app.capture.source import Frame
+from app.receiver import Receiver
+from app.sender import RecordedFace, Sender, TrackedFace
+from app.session import SessionError
+from app.window.figures import Tone, overlay_rows
+from codec.face_state import EXPRESSION_SIZE, FaceState, HeadPose
+from signaling.identity import OwnerKey, create_owner_key
+from signaling.peer import PEER_HAS_LEFT
+from tests.e2e.small_avatar import PlainBudget, SmallAvatar, wandering_states
+
+KEYS = {
+    "frames_sent",
+    "frames_received",
+    "frames_rendered",
+    "fps_rendered",
+    "payload_kbps",
+    "wire_kbps_out",
+    "wire_kbps_in",
+    "latency_ms",
+    "render_ms",
+    "width",
+    "height",
+    "device",
+}
+
+
+class Viewer:
+    """Takes what is rendered, as a window would."""
+
+    def __init__(self, receiver):
+        self.receiver = receiver
+        self.frames = []
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        while (frame := self.receiver.mailbox.take(None)) is not None:
+            self.receiver.painted(frame)
+            self.frames.append(frame)
+
+
+def recorded(states, loop=True, digest=b""):
+    return RecordedFace(states, 25.0, digest, loop)
+
+
+async def call(server, sender, receiver, seconds, loss=0.0, room="call"):
+    options = CallOptions(room, server=server.url, loss=loss, wait=10.0)
+    viewer = Viewer(receiver)
+    endings = await asyncio.gather(receiver.run(options, seconds), sender.run(options), return_exceptions=True)
+    viewer.thread.join(5.0)
+    assert not viewer.thread.is_alive()
+    return (*endings, viewer.frames)
+
+
+def make_receiver(avatar, **options):
+    return Receiver(avatar, PlainBudget(), device="test", size=(32, 24), **options)
+
+
+async def test_a_face_crosses_the_call(server, tmp_path):
+    avatar, states = SmallAvatar(), wandering_states()
+    receiver, sender = make_receiver(avatar), Sender(avatar, recorded(states))
+    received, sent, frames = await call(server, sender, receiver, 4.0)
+    assert received.farewell
+    assert (sent.reason, sent.farewell) == (PEER_HAS_LEFT, True)
+    here, there = receiver.meter.summary(), sender.meter.summary()
+    assert set(here) >= KEYS
+    assert set(there) >= KEYS
+    write_json(here, tmp_path / "out.json")
+    assert json.loads((tmp_path / "out.json").read_text()) == here
+    # 25 frames a second, each about as many bytes as the codec makes of these states.
+    assert 90 <= here["frames_received"] <= 110
+    assert here["frames_received"] <= here["frames_sent"] <= here["frames_received"] + 5
+    assert 20.0 < here["fps_rendered"] <= 31.0
+    assert 2.0 < here["payload_kbps"] < 12.0
+    # What one side puts on the wire, the other takes from it; framing costs more than the payload.
+    assert here["wire_kbps_in"] == pytest.approx(there["wire_kbps_out"], rel=0.15)
+    assert here["wire_kbps_out"] == pytest.approx(there["wire_kbps_in"], rel=0.15)
+    assert here["wire_kbps_in"] > here["payload_kbps"] + 10.0
+    assert 0.0 < here["latency_ms"]["median"] < 150.0
+    assert here["latency_ms"]["median"] <= here["latency_ms"]["p95"]
+    assert (here["width"], here["height"], here["device"]) == (32, 24, "test")
+    # What is seen is what was sent: the grey levels follow the first coefficient, in order of capture.
+    assert [frame.capture_time for frame in frames] == sorted(frame.capture_time for frame in frames)
+    start = frames[0].capture_time
+    levels = np.array([frame.image[0, 0, 0] for frame in frames], float)
+    times = [frame.capture_time - start for frame in frames]
+    truth = [128 + 20 * state.expression[0] for state in states]
+    offsets = np.arange(0.0, 1.0, 0.02)
+    errors = [np.mean(np.abs(levels - np.interp(times, np.arange(250) / 25.0 - offset, truth))) for offset in offsets]
+    assert min(errors) < 3.0
+    assert frames[0].image.shape == (24, 32, 3)
+
+
+async def test_ten_percent_loss(server):
+    avatar = SmallAvatar()
+    receiver, sender = make_receiver(avatar), Sender(avatar, recorded(wandering_states()))
+    received, _, frames = await call(server, sender, receiver, 6.0, loss=0.1)
+    assert received.farewell
+    figures, statistics = receiver.meter.summary(), receiver.meter.snapshot()
+    assert 0.8 <= figures["frames_received"] / figures["frames_sent"] <= 0.98
+    assert 0.02 < statistics.loss < 0.25
+    # Frames go on being rendered at the full rate and the delay stays small: nothing waits for what was lost.
+    assert figures["fps_rendered"] > 20.0
+    assert figures["latency_ms"]["p95"] < 400.0
+    assert receiver.packets_damaged == 0
+    assert len(frames) > 100
+
+
+async def test_the_size_may_change_and_the_overlay_has_words_for_everything(server):
+    avatar = SmallAvatar()
+    receiver, sender = make_receiver(avatar), Sender(avatar, recorded(wandering_states()))
+    assert receiver.state()[0].tone is Tone.PATIENT
+
+    async def resize():
+        while not receiver.meter.snapshot().fps_rendered:
+            await asyncio.sleep(0.05)
+        receiver.set_size(40, 40)
+        await asyncio.sleep(1.2)
+        status, statistics = receiver.state()
+        assert status.tone is Tone.LIVE
+        assert all("–" not in row.value for row in overlay_rows(statistics))
+        assert "kbit/s" in str(statistics)
+        receiver.stop()
+
+    resizing = asyncio.create_task(resize())
+    received, sent, frames = await call(server, sender, receiver, None)
+    await resizing
+    assert received.farewell
+    assert sent.farewell
+    assert {frame.image.shape for frame in frames} == {(24, 32, 3), (40, 40, 3)}
+    assert receiver.state()[0].tone is Tone.OVER
+
+
+async def test_a_clip_that_ends_ends_the_call(server):
+    avatar = SmallAvatar()
+    receiver, sender = make_receiver(avatar), Sender(avatar, recorded(wandering_states(50), loop=False))
+    received, sent, _ = await call(server, sender, receiver, None)
+    assert (received.reason, received.farewell) == (PEER_HAS_LEFT, True)
+    assert (sent.reason, sent.farewell) == ("the source has ended", True)
+
+
+class Clip:
+    """Two seconds of pictures at 50 frames a second; where there is a face is written in the first pixel."""
+
+    is_live = False
+    closed = False
+
+    def frames(self):
+        for index in range(100):
+            yield Frame(np.full((4, 4, 3), index < 50, np.uint8), index / 50.0, index)
+
+    def close(self):
+        self.closed = True
+
+
+class Tracker:
+    def __init__(self):
+        self.tracked = []
+        self.closed = False
+
+    def track(self, image, timestamp):
+        self.tracked.append(timestamp)
+        expression = np.zeros(EXPRESSION_SIZE, np.float32)
+        return FaceState(expression, HeadPose.at_rest(), timestamp, present=bool(image[0, 0, 0]))
+
+    def close(self):
+        self.closed = True
+
+
+async def test_a_tracked_clip_is_thinned_to_25_frames_and_a_face_that_leaves_is_noticed(server):
+    avatar, clip, tracker, pictures, tones = SmallAvatar(), Clip(), Tracker(), [], []
+    receiver = make_receiver(avatar)
+    sender = Sender(avatar, TrackedFace(clip, tracker, lambda picture, timestamp: pictures.append(timestamp)))
+
+    async def watch():
+        while True:
+            tones.append(receiver.state()[0].label)
+            await asyncio.sleep(0.1)
+
+    watching = asyncio.create_task(watch())
+    _, sent, _ = await call(server, sender, receiver, None)
+    watching.cancel()
+    assert sent.reason == "the source has ended"
+    assert clip.closed
+    assert tracker.closed
+    assert pictures == tracker.tracked
+    assert 40 <= len(pictures) <= 51
+    assert [label for label in dict.fromkeys(tones) if label in ("Live", "Away")] == ["Live", "Away"]
+
+
+async def test_what_a_source_raises_ends_the_call_with_it(server):
+    class Broken(Tracker):
+        def track(self, image, timestamp):
+            raise RuntimeError("the tracker broke")
+
+    avatar = SmallAvatar()
+    receiver, sender = make_receiver(avatar), Sender(avatar, TrackedFace(Clip(), Broken()))
+    received, sent, _ = await call(server, sender, receiver, None)
+    assert received.reason == PEER_HAS_LEFT
+    assert isinstance(sent, RuntimeError)
+
+
+async def test_what_the_renderer_raises_ends_the_call_with_it(server):
+    class Broken(SmallAvatar):
+        def render(self, *_):
+            raise RuntimeError("the renderer broke")
+
+    receiver, sender = make_receiver(Broken()), Sender(SmallAvatar(), recorded(wandering_states()))
+    received, sent, _ = await call(server, sender, receiver, None)
+    assert isinstance(received, RuntimeError)
+    assert sent.reason == PEER_HAS_LEFT
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "words"),
+    [
+        ({"seed": 1}, {"seed": 2}, "give both sides the same .avatar file"),
+        ({"meta": {"owner": "00" * 31}}, {"meta": {"owner": "00" * 31}}, "description is damaged"),
+    ],
+)
+async def test_sides_that_do_not_fit_say_so_both(server, ours, theirs, words):
+    receiver, sender = make_receiver(SmallAvatar(**ours)), Sender(SmallAvatar(**theirs), recorded(wandering_states()))
+    started = time.monotonic()
+    received, sent, frames = await call(server, sender, receiver, None)
+    for error in (received, sent):
+        assert isinstance(error, SessionError), error
+        assert words in str(error)
+    assert frames == []
+    assert time.monotonic() - started < 4.0
+    assert receiver.state()[0].tone is Tone.TROUBLED
+
+
+async def test_two_receivers_in_a_room_say_so_both(server):
+    avatar = SmallAvatar()
+    sender = Sender(avatar, recorded(wandering_states()))
+    other = Sender(avatar, recorded(wandering_states()))
+    options = CallOptions("call", server=server.url)
+    for error in await asyncio.gather(sender.run(options), other.run(options), return_exceptions=True):
+        assert isinstance(error, SessionError)
+        assert "both sides of this room send" in str(error)
+
+
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory):
+    path = tmp_path_factory.mktemp("keys") / "owner.key"
+    create_owner_key(path)
+    return OwnerKey.read(path)
+
+
+async def test_the_owner_may_drive_the_avatar(server, owner):
+    avatar = SmallAvatar(meta={"owner": owner.public_key.hex()})
+    receiver, sender = make_receiver(avatar), Sender(avatar, recorded(wandering_states()), owner)
+    received, sent, frames = await call(server, sender, receiver, 1.0)
+    assert received.farewell
+    assert sent.farewell
+    assert frames
+
+
+async def test_nobody_else_may_drive_it(server, owner, tmp_path):
+    create_owner_key(tmp_path / "other.key")
+    other = OwnerKey.read(tmp_path / "other.key")
+    avatar = SmallAvatar(meta={"owner": owner.public_key.hex()})
+
+    class Impostor(OwnerKey):
+        """Signs with a key of its own and claims that it is the owner's."""
+
+        public_key = owner.public_key
+
+    receiver, sender = make_receiver(avatar), Sender(avatar, recorded(wandering_states()), Impostor(other._key))
+    received, sent, frames = await call(server, sender, receiver, 1.0)
+    assert "could not prove that it owns this avatar" in str(received)
+    assert "did not accept the proof of ownership" in str(sent)
+    assert frames == []
+    receiver, sender = make_receiver(avatar), Sender(avatar, recorded(wandering_states()), other)
+    received, sent, frames = await call(server, sender, receiver, 1.0, room="again")
+    assert "driven only by its owner" in str(sent)
+    assert received.reason == PEER_HAS_LEFT if not isinstance(received, Exception) else "left" in str(received)
+    assert frames == []
+
+
+async def test_a_demo_avatar_plays_its_recording_and_nothing_else(server):
+    digest = hashlib.sha256(b"the recording").digest()
+    avatar = SmallAvatar(meta={"demo": True, "recordings": [digest.hex()]})
+    receiver, sender = make_receiver(avatar), Sender(avatar, recorded(wandering_states(), digest=digest))
+    received, _, frames = await call(server, sender, receiver, 1.0)
+    assert received.farewell
+    assert frames
+    for face in (recorded(wandering_states(), digest=bytes(32)), TrackedFace(Clip(), Tracker())):
+        receiver, sender = make_receiver(avatar), Sender(avatar, face)
+        received, sent, frames = await call(server, sender, receiver, 1.0, room="again")
+        assert "plays the recording it came with" in str(received)
+        assert "plays the recording it came with" in str(sent)
+        assert frames == []
