@@ -6,6 +6,7 @@ late anywhere is skipped.
 """
 
 import asyncio
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -327,7 +328,6 @@ def check_ending(ending: Ending) -> None:
 
 
 def limit_render_threads(threads: int) -> None:
-    """Let torch use so many threads in this thread: beyond the cores they only wait for each other."""
-    import torch
-
-    torch.set_num_threads(threads)
+    """Let torch, where the avatar renders with it, use so many threads: beyond the cores they wait for each other."""
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(threads)

@@ -13,7 +13,6 @@ from app.call_options import (
 )
 
 if TYPE_CHECKING:
-    from app.paced_recorder import PacedRecorder
     from app.receiver import Receiver
     from signaling.peer import Ending
 
@@ -72,7 +71,6 @@ def run(args: argparse.Namespace) -> int:
     from renderer.budget import FrameBudget
 
     from app.avatar import load_avatar
-    from app.paced_recorder import PacedRecorder
     from app.receiver import Receiver
     from signaling.messages import normalise_room_code
 
@@ -82,23 +80,24 @@ def run(args: argparse.Namespace) -> int:
     receiver = Receiver(
         avatar, FrameBudget(args.fps), device=avatar.device_name, size=(args.width, args.height), threads=threads
     )
-    recorder = PacedRecorder(args.record) if args.record is not None else None
-    try:
-        show = _headless if args.headless else _windowed
-        ending = show(args, receiver, options, recorder)
-    finally:
-        if recorder is not None:
-            recorder.close()
-    return report_end(args, receiver, ending)
+    show = _headless if args.headless else _windowed
+    return report_end(args, receiver, show(args, receiver, options))
 
 
-def _headless(
-    args: argparse.Namespace, receiver: "Receiver", options: CallOptions, recorder: "PacedRecorder | None"
-) -> "Ending":
+def _windowed(args: argparse.Namespace, receiver: "Receiver", options: CallOptions) -> "Ending":
+    from app.window.call import show_call
+
+    return show_call(receiver, f"nerfcall: {options.room}", lambda: receiver.run(options, args.seconds), args.record)
+
+
+def _headless(args: argparse.Namespace, receiver: "Receiver", options: CallOptions) -> "Ending":
     import threading
 
     from app.call_command import run_in_terminal
+    from app.paced_recorder import PacedRecorder
     from app.scaling import scaled
+
+    recorder = PacedRecorder(args.record) if args.record is not None else None
 
     def consume() -> None:
         while (frame := receiver.mailbox.take(None)) is not None:
@@ -113,50 +112,5 @@ def _headless(
     finally:
         receiver.mailbox.close()
         consumer.join()
-
-
-def _windowed(
-    args: argparse.Namespace, receiver: "Receiver", options: CallOptions, recorder: "PacedRecorder | None"
-) -> "Ending":
-    from PyQt6.QtCore import QTimer
-
-    from app.background import BackgroundCall
-    from app.receiver import RenderedFrame
-    from app.window.application import interruptible, make_application
-    from app.window.call_window import CallWindow
-    from app.window.live import Live
-    from signaling.peer import Ending
-
-    application = make_application()
-    window = CallWindow(f"nerfcall: {options.room}", receiver.painted)
-    endings: list[Ending] = []
-
-    async def call() -> None:
-        endings.append(await receiver.run(options, args.seconds))
-
-    def taken(frame: RenderedFrame) -> None:
         if recorder is not None:
-            recorder.show(frame.image)
-
-    def close_when_over() -> None:
-        if args.seconds is not None and endings:
-            window.close()
-
-    background = BackgroundCall(call)
-    live = Live(window, receiver.mailbox, receiver.state, receiver.set_size, taken)
-    window.closed.connect(application.quit)
-    watch = QTimer()
-    watch.timeout.connect(close_when_over)
-    watch.start(200)
-    window.show()
-    with interruptible(application):
-        background.start()
-        application.exec()
-    watch.stop()
-    live.close()
-    receiver.stop()
-    background.wait(5.0)
-    background.stop()
-    if background.error is not None:
-        raise background.error
-    return endings[0] if endings else Ending("the window was closed", farewell=True)
+            recorder.close()
