@@ -98,8 +98,6 @@ class Playback:
         self._size = (side, side)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="playback", daemon=True)
-        self.on_rendered: Callable[[float, int, int], None] | None = None
-        """Called with render time in milliseconds, width and height of each frame."""
         self.error: BaseException | None = None
 
     def set_size(self, width: int, height: int) -> None:
@@ -134,9 +132,5 @@ class Playback:
                 self._stop.wait(self._playhead.until_next(seconds))
                 continue
             shown = wanted
-            before = time.perf_counter()
             index, (width, height) = wanted
-            image = self._render(self._states[index], width, height)
-            if self.on_rendered is not None:
-                self.on_rendered(1000 * (time.perf_counter() - before), width, height)
-            self.mailbox.put(PlayedFrame(image, index))
+            self.mailbox.put(PlayedFrame(self._render(self._states[index], width, height), index))

@@ -19,6 +19,9 @@ except ImportError as missing:
         f"the window cannot be drawn, as Qt does not load ({missing}): {libraries_remedy(str(missing))}"
     ) from missing
 
+_kept: list[QApplication] = []
+"""Qt's application goes when the last reference goes, and fonts and pictures with it."""
+
 INTERRUPT_MILLISECONDS = 100
 """Qt's loop does not return to Python by itself: this often it does, so that Ctrl-C is heard."""
 
@@ -40,6 +43,7 @@ def make_application(*, offscreen: bool = False) -> QApplication:
     application.setApplicationName("nerfcall")
     application.setDesktopFileName("nerfcall")
     apply_theme(application)
+    _kept.append(application)
     return application
 
 

@@ -80,7 +80,15 @@ def carry_call(
     window = make_window(call.painted)
     bridge = _Bridge()
     background = BackgroundCall(run, bridge.ended.emit)
-    live = Live(window, call.mailbox, call.state, call.set_size if show else None, frame_taken)
+    # A recording begins with the first frame: nobody wants to see a video of somebody waiting.
+    taken = False
+
+    def take(frame: Any) -> None:
+        nonlocal taken
+        taken = True
+        frame_taken(frame)
+
+    live = Live(window, call.mailbox, call.state, call.set_size if show else None, take)
 
     lingering = QTimer()
     lingering.setSingleShot(True)
@@ -95,7 +103,7 @@ def carry_call(
     bridge.ended.connect(call_ended)
     window.closed.connect(application.quit)
     if recorder is not None:
-        live.changed.connect(lambda: recorder.show(pixels(window.grab())))
+        live.changed.connect(lambda: recorder.show(pixels(window.grab())) if taken else None)
     if show:
         window.show()
     try:

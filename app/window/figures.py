@@ -157,7 +157,7 @@ def overlay_rows(figures: CallFigures) -> Sequence[Row]:
         Row("rendered", f"{number(figures.fps_rendered, 1)} /s", f"{number(figures.render_ms_median, 0)} ms each"),
         Row("Loss", f"{number(None if figures.loss is None else 100 * figures.loss, 1)} %"),
         Row("Latency", f"{number(figures.latency_ms_median, 0)} ms", f"95 %: {number(figures.latency_ms_p95, 0)} ms"),
-        Row("Rendered at", size(figures.width, figures.height), "lowered to keep up" if figures.lowered else ""),
+        size_row(figures),
         Row("Device", figures.device or NONE),
     )
 
@@ -166,9 +166,14 @@ def local_rows(figures: CallFigures) -> Sequence[Row]:
     """Return what the overlay shows where nothing crosses a network, top to bottom."""
     return (
         Row("Rendered", f"{number(figures.fps_rendered, 1)} /s", f"{number(figures.render_ms_median, 0)} ms each"),
-        Row("Rendered at", size(figures.width, figures.height)),
+        size_row(figures),
         Row("Device", figures.device or NONE),
     )
+
+
+def size_row(figures: CallFigures) -> Row:
+    """Return the line of the overlay with the render size, and a note when the render budget lowered it."""
+    return Row("Rendered at", size(figures.width, figures.height), "lowered to keep up" if figures.lowered else "")
 
 
 def number(value: float | None, digits: int) -> str:

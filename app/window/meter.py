@@ -60,14 +60,16 @@ class RateHistory:
 
 
 def axis_step(highest: float, lines: int = 3) -> float:
-    """Return the distance of grid lines, 1, 2 or 5 times a power of ten, such that ``lines`` of them cover ``highest``.
+    """Return the distance of grid lines, 1, 2, 2.5 or 5 times a power of ten, such that ``lines`` of them cover ``highest``.
 
     >>> axis_step(54.0)
     20.0
     """
     needed = max(highest, 3.0) / lines
     magnitude = 10.0 ** math.floor(math.log10(needed))
-    return next(factor * magnitude for factor in (1.0, 2.0, 5.0, 10.0) if factor * magnitude >= needed * (1 - 1e-9))
+    return next(
+        factor * magnitude for factor in (1.0, 2.0, 2.5, 5.0, 10.0) if factor * magnitude >= needed * (1 - 1e-9)
+    )
 
 
 class Meter(QWidget):

@@ -83,8 +83,8 @@ class SignalView(QWidget):
         # Everything is laid out on a card of 480, whatever its size on the screen.
         painter.translate(card.topLeft())
         painter.scale(card.width() / 480, card.width() / 480)
-        self._paint_size(painter)
         if self._state is not None:
+            self._paint_size(painter)
             self._paint_globe(painter, QPointF(356, 150), 84.0, self._state)
             self._paint_expression(painter, QRectF(30, 318, 420, 120), self._state.expression)
         painter.end()

@@ -1,4 +1,4 @@
-"""The whole program with a small avatar in place of the radiance field: everything else, processes and network, is real.
+"""The whole program with a small avatar in place of the radiance field; processes and network are the real ones.
 
 Run as a script it is the ``nerfcall`` command; the processes that it starts are of the same kind.
 """

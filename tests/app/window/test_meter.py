@@ -32,9 +32,9 @@ def test_the_history_covers_the_last_minute_and_no_more_than_it_can_show(steps):
 def test_three_round_steps_cover_the_highest_rate_closely(highest):
     step = axis_step(highest)
     magnitude = 10.0 ** math.floor(math.log10(step) + 1e-9)
-    assert round(step / magnitude, 6) in (1.0, 2.0, 5.0)
+    assert round(step / magnitude, 6) in (1.0, 2.0, 2.5, 5.0)
     assert 3 * step >= highest * (1 - 1e-6)
-    assert 3 * step <= max(highest, 3.0) * 2.5 * (1 + 1e-6)
+    assert 3 * step <= max(highest, 3.0) * 2.0 * (1 + 1e-6)
 
 
 def test_the_drawn_line_stands_at_the_height_of_its_rate(application):
