@@ -22,12 +22,15 @@ WEIGHT_BITS = 12
 
 MIN_FRAMES = 16
 
+_STEP_RANGE = (0.05, 0.5)
+"""Finer than the first is finer than any tracker, coarser than the second shows as steps in time."""
+
 _FOLDS = 5
 _PENALTIES = (0.001, 0.01, 0.03, 0.1, 0.3, 1.0, 10.0)
-_UNSEEN = 0.01
-"""Share of each table that goes to residuals several times as large as any usual one."""
+_UNSEEN = 0.06
+"""Share of each table that goes to a Laplace distribution three times as wide as what was seen."""
 
-_ESCAPE_SHARE = 2e-4
+_ESCAPE_SHARE = 2e-3
 """The radius of a table is where the mass beyond falls below this."""
 
 
@@ -43,6 +46,17 @@ def parameter_steps(
     pose = [radians(rotation_step)] * 3 + [offset / focal] * 2 + [4 * offset]
     steps = [*pose, *np.broadcast_to(np.asarray(expression_step, np.float64), (expression_size,))]
     return np.array([step_units(float(step)) for step in steps], np.int64)
+
+
+def expression_steps(sensitivity: NDArray[np.floating], picture_error: float) -> NDArray[np.float64]:
+    """Return the expression steps (E,) that spend the fewest bits on a given error of the picture.
+
+    ``sensitivity`` (E,) is the RMS change of the picture per unit of each component, and ``picture_error`` the RMS
+    change that quantising all of them together may make, in the same unit. At the optimum every component adds the same
+    error (reverse water-filling): step_k = sqrt(12 / E) picture_error / sensitivity_k, kept within 0.05 and 0.5.
+    """
+    allowed = sqrt(12 / len(sensitivity)) * picture_error
+    return np.clip(allowed / np.maximum(np.asarray(sensitivity, np.float64), 1e-12), *_STEP_RANGE)
 
 
 def training_parameters(expressions: NDArray[np.float64], poses: Sequence[HeadPose]) -> NDArray[np.float64]:
@@ -100,7 +114,7 @@ def fit_table(residuals: NDArray[np.int64]) -> ResidualTable:
         weights = share @ counts + prior / len(components)
         weights /= weights.sum()
     typical = float(np.abs(residuals).mean()) + 0.3
-    wide = _laplace(np.arange(MAX_RADIUS + 1), 6 * typical)
+    wide = _laplace(np.arange(MAX_RADIUS + 1), 3 * typical)
     density = (1 - _UNSEEN) * (weights @ components) + _UNSEEN * wide
     beyond = 1 - (density[0] + 2 * np.concatenate([[0.0], np.cumsum(density[1:])]))
     radius = int(np.argmax(beyond < _ESCAPE_SHARE)) if (beyond < _ESCAPE_SHARE).any() else MAX_RADIUS

@@ -63,7 +63,7 @@ class CodecTables:
         expressions: NDArray[np.floating],
         poses: Sequence[HeadPose],
         *,
-        expression_step: float | NDArray[np.floating] = 0.1,
+        expression_step: float | NDArray[np.floating] = 0.15,
         rotation_step: float = 0.1,
         picture_step: float = 0.25,
         focal: float = 1.5,
@@ -71,9 +71,10 @@ class CodecTables:
         """Return tables for a person, from the frames of one enrolment in the order of time.
 
         ``expressions`` (N, E) are embedded and ``poses`` has length N, N >= 16. ``expression_step`` is one number or
-        (E,); ``rotation_step`` is in degrees; ``picture_step`` in pixels of a 256 x 256 picture taken with ``focal``
-        (in heights of the picture), and what x and y get; the face's size gets a step that moves a point a quarter of
-        the picture away from its centre by as much. :class:`TablesError` for too few frames or numbers not finite.
+        (E,), see :func:`codec.table_fitting.expression_steps`. ``rotation_step`` is in degrees. ``picture_step`` is in
+        pixels of a 256 x 256 picture taken with ``focal`` (in heights of the picture), and what x and y get; the face's
+        size gets a step that moves a point a quarter of the picture away from its centre by as much.
+        :class:`TablesError` for too few frames or numbers not finite.
         """
         steps = parameter_steps(np.shape(expressions)[-1], expression_step, rotation_step, picture_step, focal)
         quantiser = Quantiser(steps)

@@ -1,0 +1,48 @@
+"""How long to wait: the playout delay from the arrivals of the last seconds."""
+
+from collections import deque
+from statistics import median
+
+WINDOW = 3.0
+"""Seconds of arrivals that the estimate rests on; it has forgotten a disturbance after as long."""
+
+_SHARE = 0.97
+"""Share of packets that the delay waits for."""
+
+_MARGIN = 0.002
+"""Seconds for what happens between an arrival and its use."""
+
+_MAX_ARRIVALS = 1024
+_MAX_INTERVALS = 31
+
+
+class DelayEstimator:
+    """Estimates transit and jitter from pairs of capture and arrival times, and the interval between captures.
+
+    The clocks of the two need not agree: only differences of transits count.
+    """
+
+    def __init__(self) -> None:
+        self._arrivals: deque[tuple[float, float]] = deque(maxlen=_MAX_ARRIVALS)
+        self._intervals: deque[float] = deque(maxlen=_MAX_INTERVALS)
+        self.transit = 0.0
+        """Least arrival time minus capture time of the window, seconds; includes the difference of the two clocks."""
+        self.jitter = 0.0
+        """Seconds by which all but 3 % of the packets of the window exceed the least transit."""
+        self.interval = 0.04
+        """Median seconds between captures."""
+
+    def add(self, timestamp: float, now: float) -> None:
+        """Count a packet captured at ``timestamp`` that arrived at ``now``."""
+        self._arrivals.append((now, now - timestamp))
+        while now - self._arrivals[0][0] > WINDOW:
+            self._arrivals.popleft()
+        transits = sorted(transit for _, transit in self._arrivals)
+        self.transit = transits[0]
+        # Rounded up: of few packets, the slowest counts.
+        self.jitter = transits[min(int(_SHARE * len(transits)), len(transits) - 1)] - self.transit + _MARGIN
+
+    def add_interval(self, seconds: float) -> None:
+        """Count the time between two captures in a row."""
+        self._intervals.append(seconds)
+        self.interval = median(self._intervals)

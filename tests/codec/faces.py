@@ -1,0 +1,78 @@
+"""Faces that move like faces: seeded, so that every test sees the same ones."""
+
+from functools import cache
+
+import numpy as np
+
+from codec.entropy import ResidualTable
+from codec.face_state import FaceState, HeadPose
+from codec.quantiser import Quantiser
+from codec.rotation import rotation_vector_to_matrix
+from codec.tables import CodecTables
+
+AVATAR = bytes(range(32))
+
+
+def walk(rng, frames, size, memory):
+    """Return an AR(1) series (frames, size) of unit variance."""
+    series = np.empty((frames, size))
+    series[0] = rng.normal(size=size)
+    for index in range(1, frames):
+        series[index] = memory * series[index - 1] + np.sqrt(1 - memory**2) * rng.normal(size=size)
+    return series
+
+
+def face_states(frames, size=30, seed=0, fps=25.0, start=100.0):
+    """Return states of a face that talks and moves about in front of a camera 60 cm away."""
+    rng = np.random.default_rng(seed)
+    mixing = np.eye(size) + 0.3 * np.random.default_rng(1).normal(size=(size, size)) / np.sqrt(size)
+    expressions = walk(rng, frames, size, 0.9) @ mixing
+    moves = walk(rng, frames, 6, 0.98)
+    states = []
+    for index in range(frames):
+        rotation = rotation_vector_to_matrix(np.radians([4, 8, 3]) * moves[index, :3])
+        x = 2 * moves[index, 3] + 3 * moves[index, 1]
+        translation = np.array([x, 1.5 * moves[index, 4], -60 * np.exp(0.04 * moves[index, 5])])
+        pose = HeadPose(rotation.astype(np.float32), translation.astype(np.float32))
+        states.append(FaceState(expressions[index].astype(np.float32), pose, start + index / fps))
+    return states
+
+
+def pose_at(degrees=(0.0, 0.0, 0.0), translation=(0.0, 0.0, -60.0)):
+    rotation = rotation_vector_to_matrix(np.radians(degrees))
+    return HeadPose(rotation.astype(np.float32), np.array(translation, np.float32))
+
+
+@cache
+def fitted_tables():
+    """Return tables fitted to 20 seconds of the face."""
+    states = face_states(500)
+    return CodecTables.fit(np.stack([state.expression for state in states]), [state.pose for state in states])
+
+
+def literal_tables():
+    """Return small tables of written-out integers, for vectors that no fit can change."""
+    steps = [1830] * 3 + [683] * 2 + [4096] + [104858, 157286, 209715]
+    frequencies = [1500, 3500, 6000, 9500, 12000, 9500, 6000, 3500, 1500, 12536]
+    return CodecTables(
+        quantiser=Quantiser(np.array(steps, np.int64)),
+        centres=[-10, 4, 0, 30, -12, 1048, 0, 1, -2],
+        weights=[
+            [],
+            [100],
+            [0, -2048],
+            [0, 8192, 0],
+            [512, 0, 0, 0],
+            [0, 0, 0, 0, 0],
+            [40, -40, 0, 0, 0, 7],
+            [0, 0, 0, 0, 0, 0, 2048],
+            [1, -1, 2, -2, 3, -3, 4096, -1024],
+        ],
+        residuals=[ResidualTable(np.array(frequencies, np.int64)) for _ in steps],
+    )
+
+
+def assert_same_face(first, second, tolerance=0.0):
+    np.testing.assert_allclose(first.expression, second.expression, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(first.pose.rotation, second.pose.rotation, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(first.pose.translation, second.pose.translation, rtol=0, atol=60 * tolerance)

@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codec.errors import CodecError, FaceStateError
+from codec.face_state import FaceState, HeadPose
+from codec.quantiser import (
+    POSE_SIZE,
+    STEP_SCALE,
+    Quantiser,
+    pose_from_parameters,
+    pose_parameters,
+    state_from_parameters,
+    state_parameters,
+    step_units,
+)
+from tests.codec.faces import pose_at
+
+QUANTISER = Quantiser(np.array([1830] * 3 + [683] * 2 + [4096] + [104858] * 4, np.int64))
+
+
+def test_parameters_of_a_known_pose():
+    parameters = pose_parameters(pose_at((0, 90, 0), (6, -3, -60)))
+    np.testing.assert_allclose(parameters, [0, np.pi / 2, 0, 0.1, -0.05, np.log(60)], atol=1e-6)
+
+
+@given(
+    st.tuples(*[st.floats(-1.7, 1.7)] * 3),
+    st.tuples(st.floats(-100, 100), st.floats(-100, 100), st.floats(-2000, -1.5)),
+)
+def test_a_pose_survives_its_parameters(rotation, translation):
+    pose = pose_at(np.degrees(rotation), translation)
+    back = pose_from_parameters(pose_parameters(pose))
+    np.testing.assert_allclose(back.rotation, pose.rotation, atol=1e-6)
+    np.testing.assert_allclose(back.translation, pose.translation, rtol=1e-6, atol=1e-5)
+
+
+@given(st.lists(st.floats(-3, 3), min_size=10, max_size=10))
+def test_the_error_is_at_most_half_a_step(values):
+    parameters = np.array(values)
+    parameters[5] = abs(parameters[5])
+    error = QUANTISER.dequantise(QUANTISER.quantise(parameters)) - parameters
+    assert (np.abs(error) <= 0.5 * QUANTISER.steps / STEP_SCALE + 1e-12).all()
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_symbols_survive_the_way_through_a_state(seed):
+    rng = np.random.default_rng(seed)
+    low, high = QUANTISER.lowest.copy(), QUANTISER.highest.copy()
+    low[:3], high[:3] = -800, 800  # Rotation vectors up to pi are unique.
+    high[5] = 2400
+    symbols = rng.integers(low, high + 1)
+    state = state_from_parameters(QUANTISER.dequantise(symbols), 0.0, True)
+    np.testing.assert_array_equal(QUANTISER.quantise(state_parameters(state, 4)), symbols)
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=16, max_size=16))
+def test_any_finite_state_is_clamped_into_range(values):
+    numbers = np.array(values, np.float32)
+    state = FaceState(numbers[:4], HeadPose(numbers[4:13].reshape(3, 3), numbers[13:]), 0.0)
+    symbols = QUANTISER.quantise(state_parameters(state, 4))
+    assert (symbols >= QUANTISER.lowest).all()
+    assert (symbols <= QUANTISER.highest).all()
+    pose = pose_from_parameters(QUANTISER.dequantise(symbols)[:POSE_SIZE])
+    assert np.isfinite(pose.translation).all()
+    np.testing.assert_allclose(pose.rotation @ pose.rotation.T, np.eye(3), atol=1e-5)
+
+
+def test_a_head_behind_the_camera_is_brought_before_it():
+    assert pose_parameters(pose_at(translation=(1, 2, 5)))[5] == 0
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", ["expression", "rotation", "translation"])
+def test_a_number_not_finite_is_refused(number, place):
+    pose = pose_at()
+    state = FaceState(np.zeros(4, np.float32), pose, 0.0)
+    array = state.expression if place == "expression" else getattr(pose, place)
+    array.flat[1] = number
+    with pytest.raises(FaceStateError, match="finite"):
+        state_parameters(state, 4)
+
+
+def test_a_wrong_size_is_refused():
+    with pytest.raises(FaceStateError, match="embed it"):
+        state_parameters(FaceState(np.zeros(79, np.float32), pose_at(), 0.0), 30)
+    with pytest.raises(FaceStateError, match="shapes"):
+        pose_parameters(HeadPose(np.eye(4, dtype=np.float32), np.zeros(3, np.float32)))
+
+
+@pytest.mark.parametrize("steps", [[100] * 6, [100] * 135, [0] * 8, [100] * 7 + [1 << 40]])
+def test_wrong_steps_are_refused(steps):
+    with pytest.raises(CodecError):
+        Quantiser(np.array(steps, np.int64))
+
+
+def test_step_units():
+    assert step_units(0.5) == 1 << 19
