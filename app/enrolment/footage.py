@@ -1,0 +1,140 @@
+"""From a clip to what a field trains on: tracked, cut to a square, segmented."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from app.capture.source import Frame, open_source
+from app.enrolment.framing import Framing
+from app.errors import UserError
+from app.progress import Progress
+from app.tracking.calibration_record import Calibration
+from app.tracking.morphable_model import MorphableModel
+from app.tracking.segmenter import open_segmenter
+from app.tracking.tracker import detect_landmarks, open_landmarker
+from codec.face_state import FaceState
+from renderer.camera import Camera
+from renderer.training.dataset import Footage
+
+TRAINING_FRAMES = 750
+"""Frames kept at most: neighbours at 25 fps say nearly the same, and each costs 60 ms of segmentation."""
+HELD_OUT_FRAMES = 40
+HELD_OUT_SHARE = 0.1
+"""Of the enrolled span, where the clip does not go on after it."""
+HELD_OUT_SECONDS = 20.0
+"""Looked at most after the enrolled span."""
+MIN_SECONDS = 4.0
+
+
+class FootageError(UserError):
+    """The clip does not hold what enrolment needs."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EnrolmentFootage:
+    """Everything that is known of a person before training."""
+
+    training: Footage
+    held_out: Footage
+    """Later frames than any the training, the calibration or the tables saw."""
+    calibration: Calibration
+    framing: Framing
+    states: list[FaceState]
+    """Of every frame of the training span, for the codec's tables."""
+    fps: float
+
+
+def span(frames: Iterator[Frame], start: float, stop: float) -> Iterator[Frame]:
+    """Yield the frames with start <= timestamp < stop, and read no further."""
+    for frame in frames:
+        if frame.timestamp >= stop:
+            return
+        if frame.timestamp >= start:
+            yield frame
+
+
+def collect_footage(clip: str, start: float, stop: float | None, size: int) -> EnrolmentFootage:
+    """Read a clip twice: first landmarks, calibration and states, then the pictures that are kept.
+
+    Args:
+        clip: path of a clip.
+        start: first second of the enrolled span.
+        stop: its last second; None for the clip's end. What follows is held out, or else the span's last tenth.
+        size: side of the training pictures in pixels.
+
+    Raises:
+        SourceError: the clip cannot be read.
+        NoFaceError: nobody is seen.
+        FootageError: too little is seen of the face.
+    """
+    model = MorphableModel.load()
+    with open_source(clip) as source:
+        end = source.duration or float("inf")
+        wanted = min(end, stop + HELD_OUT_SECONDS) if stop is not None else end
+        total = None if wanted == float("inf") else round((wanted - start) * source.fps)
+        with open_landmarker() as landmarker, Progress(total, "finding the face") as progress:
+            track = detect_landmarks(span(source.frames(), start, wanted), landmarker, progress.update)
+        fps = source.fps
+    times = np.array(track.timestamps)
+    if len(times) == 0 or times[-1] - times[0] < MIN_SECONDS:
+        raise FootageError(f"{clip} shows less than {MIN_SECONDS:.0f} seconds from {start:g} s on; enrol from a minute")
+    if stop is None or times[-1] < stop + 1.0:
+        stop = times[-1] - HELD_OUT_SHARE * (times[-1] - times[0])
+    before = int(np.searchsorted(times, stop))
+    calibration = track.first(before).calibrate(model)
+    with Progress(len(times), "fitting the face") as progress:
+        states = track.solve(calibration, model, lambda done, _: progress.update(done))
+    present = np.array([state.present for state in states])
+    training = _spread(np.flatnonzero(present[:before]), TRAINING_FRAMES)
+    held_out = before + _spread(np.flatnonzero(present[before:]), HELD_OUT_FRAMES)
+    if len(training) < MIN_SECONDS * fps / 2 or len(held_out) == 0:
+        raise FootageError(f"{clip} shows the face too rarely; enrol from a minute in which it stays in the picture")
+    centres = np.stack([points.points.mean(0) for points in track.landmarks[:before] if points is not None])
+    framing = Framing.around(centres, track.width, track.height)
+    kept = np.concatenate((training, held_out))
+    images, masks = _pictures(clip, start, wanted, set(kept.tolist()), framing, size)
+    footage = Footage(
+        images=torch.from_numpy(images),
+        masks=torch.from_numpy(masks),
+        expressions=torch.from_numpy(np.stack([states[index].expression for index in kept])),
+        rotations=torch.from_numpy(np.stack([states[index].pose.rotation for index in kept])),
+        translations=torch.from_numpy(np.stack([states[index].pose.translation for index in kept])),
+        camera=Camera(*framing.camera(calibration.focal)),
+    )
+    return EnrolmentFootage(
+        footage.select(slice(0, len(training))),
+        footage.select(slice(len(training), len(kept))),
+        calibration,
+        framing,
+        [state for state in states[:before] if state.present],
+        fps,
+    )
+
+
+def _spread(indices: np.ndarray, most: int) -> np.ndarray:
+    """Return at most so many of the indices, evenly."""
+    if len(indices) <= most:
+        return indices
+    return indices[np.linspace(0, len(indices) - 1, most).round().astype(int)]
+
+
+def _pictures(
+    clip: str, start: float, stop: float, kept: set[int], framing: Framing, size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    images = np.empty((len(kept), size, size, 3), np.uint8)
+    masks = np.empty((len(kept), size, size), np.uint8)
+    done = 0
+    with (
+        open_source(clip) as source,
+        open_segmenter() as segmenter,
+        Progress(len(kept), "separating head, body and background") as progress,
+    ):
+        for index, frame in enumerate(span(source.frames(), start, stop)):
+            if index in kept:
+                images[done] = framing.cut(frame.image, size)
+                masks[done] = segmenter.segment(images[done])
+                done += 1
+                progress.update(done)
+    return images, masks

@@ -1,0 +1,35 @@
+"""The head model of a calibrated person as the field's first guess."""
+
+import numpy as np
+import torch
+
+from app.tracking.calibration_record import Calibration
+from app.tracking.morphable_model import MorphableModel
+from renderer.training.dataset import HeadSurface
+
+FACE_REACH = 1.0
+"""Centimetres by which a face may stand out from the fitted model: a nose, a beard, glasses."""
+HAIR_REACH = 4.5
+"""Centimetres by which hair may stand out from the scalp."""
+
+
+def head_surface(calibration: Calibration, model: MorphableModel | None = None) -> HeadSurface:
+    """Return the person's head at rest without the neck, which belongs to the torso."""
+    model = model or MorphableModel.load()
+    vertices = np.asarray(model.vertices(calibration.identity), np.float32)
+    corners = vertices[model.triangles]
+    facets = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals = np.zeros_like(vertices)
+    for corner in range(3):
+        np.add.at(normals, model.triangles[:, corner], facets)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True).clip(1e-9)
+    outer = ~(model.region("neck") | model.region("cavity"))
+    outer[np.setdiff1d(np.arange(len(vertices)), model.triangles)] = False
+    reach = np.where(model.region("face"), FACE_REACH, HAIR_REACH).astype(np.float32)
+    landmarks = model.landmarks(calibration.identity)[:468]
+    return HeadSurface(
+        torch.from_numpy(vertices[outer]),
+        torch.from_numpy(normals[outer]),
+        torch.from_numpy(reach[outer]),
+        torch.from_numpy(landmarks.mean(0)),
+    )

@@ -1,0 +1,134 @@
+"""The head's radiance field in its canonical space (paper eq. 1): expression-blended tri-planes and a small decoder."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from renderer.precision import dense_dtype
+
+PLANE_AXES = ((0, 1), (2, 1), (0, 2))
+"""Head-space axes (column, row) of the three planes: front, side and top view."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadFieldShape:
+    """Sizes of a head field."""
+
+    expression: int = 30
+    channels: int = 16
+    """Channels of the static planes."""
+    resolution: int = 128
+    """Texels a side of the static planes."""
+    moving_channels: int = 8
+    """The first channels of each plane, which the expression blends."""
+    moving_resolution: int = 64
+    """Texels a side of the window over the face in which the expression acts, at the static planes' texel size."""
+    width: int = 64
+    """Units of a hidden layer."""
+    code: int = 8
+    """Size of the consistency code."""
+
+
+class HeadField(nn.Module):
+    """Density and colour at a point in head space, for an expression and a view direction.
+
+    The planes of an expression are static planes plus a linear combination of basis planes, blended once a frame; a
+    point reads three planes bilinearly and a two-layer decoder turns what it reads into density and colour.
+    """
+
+    box_min: Tensor
+    box_max: Tensor
+    window: Tensor
+
+    def __init__(self, box_min: Tensor, box_max: Tensor, window: Tensor, shape: HeadFieldShape | None = None):
+        """Make a field that fills a box.
+
+        Args:
+            box_min: (3,) lower corner of the modelled space, head space, cm.
+            box_max: (3,) upper corner.
+            window: (3,) int, first texel along x, y, z of the window in which the expression acts.
+            shape: sizes; None for the usual ones.
+        """
+        super().__init__()
+        self.shape = shape = shape or HeadFieldShape()
+        self.register_buffer("box_min", box_min)
+        self.register_buffer("box_max", box_max)
+        self.register_buffer("window", window)
+        self.static_planes = nn.Parameter(torch.randn(3, shape.channels, shape.resolution, shape.resolution) * 0.1)
+        size = shape.moving_resolution
+        self.basis_planes = nn.Parameter(torch.zeros(shape.expression, 3, shape.moving_channels, size, size))
+        self.density_layer = nn.Linear(3 * shape.channels, shape.width)
+        self.code_layer = nn.Linear(shape.code, shape.width, bias=False)
+        self.colour_layer = nn.Linear(shape.width + 3, shape.width)
+        self.sigma_layer = nn.Linear(shape.width, 1)
+        self.rgb_layer = nn.Linear(shape.width, 3)
+
+    def blend(self, expressions: Tensor) -> Tensor:
+        """Return the planes of expressions.
+
+        Args:
+            expressions: (F, E) embedded.
+
+        Returns:
+            (F, 3, C, R, R) in channels-last memory, which bilinear reads prefer.
+        """
+        shape = self.shape
+        moving = torch.tensordot(expressions, self.basis_planes, 1)
+        planes = self.static_planes.new_empty(len(expressions), 3, shape.resolution, shape.resolution, shape.channels)
+        planes = planes.copy_(self.static_planes.permute(0, 2, 3, 1)).permute(0, 1, 4, 2, 3)
+        for plane, rows, columns in self._windows():
+            planes[:, plane, : shape.moving_channels, rows, columns] += moving[:, plane]
+        return planes
+
+    def _windows(self) -> list[tuple[int, slice, slice]]:
+        starts = self.window.tolist()
+        size = self.shape.moving_resolution
+        return [
+            (plane, slice(starts[row], starts[row] + size), slice(starts[column], starts[column] + size))
+            for plane, (column, row) in enumerate(PLANE_AXES)
+        ]
+
+    def features(self, planes: Tensor, points: Tensor) -> Tensor:
+        """Read the three planes at points.
+
+        Args:
+            planes: (3, C, R, R) of ``blend``.
+            points: (N, 3) head space, cm.
+
+        Returns:
+            (N, 3 C).
+        """
+        unit = (points - self.box_min) * (2.0 / (self.box_max - self.box_min)) - 1.0
+        grid = torch.stack([unit[:, axes] for axes in PLANE_AXES]).unsqueeze(1)
+        read = F.grid_sample(planes, grid, mode="bilinear", padding_mode="border", align_corners=True)
+        return read.permute(3, 0, 1, 2).reshape(len(points), -1)
+
+    def decode(self, features: Tensor, directions: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn features into density and colour.
+
+        Args:
+            features: (N, 3 C).
+            directions: (N, 3) unit view directions in head space.
+            code: (code,) the consistency code shared with the torso.
+
+        Returns:
+            ``sigma`` (N,) per cm and ``rgb`` (N, 3) in [0, 1], float32.
+        """
+        dtype = dense_dtype(features.device.type)
+
+        def dense(layer: nn.Linear, inputs: Tensor, bias: Tensor | None) -> Tensor:
+            return F.linear(inputs, layer.weight.to(dtype), None if bias is None else bias.to(dtype))
+
+        shared = self.density_layer.bias + self.code_layer(code)
+        hidden = F.relu(dense(self.density_layer, features.to(dtype), shared))
+        sigma = dense(self.sigma_layer, hidden, self.sigma_layer.bias).float().squeeze(-1)
+        colour = torch.cat((hidden, directions.to(dtype)), -1)
+        colour = F.relu(dense(self.colour_layer, colour, self.colour_layer.bias))
+        rgb = dense(self.rgb_layer, colour, self.rgb_layer.bias).float()
+        return F.softplus(sigma * 4.0 - 4.0), torch.sigmoid(rgb)
+
+    def forward(self, planes: Tensor, points: Tensor, directions: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
+        """Evaluate the field (paper eq. 1): ``features``, then ``decode``."""
+        return self.decode(self.features(planes, points), directions, code)

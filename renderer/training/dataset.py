@@ -1,0 +1,144 @@
+"""Enrolment footage as tensors."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from renderer.camera import Camera
+
+BACKGROUND, BODY, HEAD = 0, 1, 2
+"""Values of the segmentation: what is behind the person, torso with neck and clothes, head with hair."""
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """Frames of one person with what was tracked in them."""
+
+    images: Tensor
+    """(F, S, S, 3) uint8 RGB."""
+    masks: Tensor
+    """(F, S, S) uint8: BACKGROUND, BODY or HEAD."""
+    expressions: Tensor
+    """(F, 79) float32 as tracked."""
+    rotations: Tensor
+    """(F, 3, 3) float32, head space to camera space."""
+    translations: Tensor
+    """(F, 3) float32, cm."""
+    camera: Camera
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def select(self, index: Tensor | slice) -> "Footage":
+        """Return the footage of some frames."""
+        return Footage(
+            self.images[index],
+            self.masks[index],
+            self.expressions[index],
+            self.rotations[index],
+            self.translations[index],
+            self.camera,
+        )
+
+
+def dilate(mask: Tensor, pixels: int) -> Tensor:
+    """Return a (F, S, S) bool mask grown by a square of ``pixels`` on every side."""
+    grown = F.max_pool2d(mask[:, None].float(), 2 * pixels + 1, stride=1, padding=pixels)
+    return grown[:, 0] > 0.5
+
+
+def background_over_time(footage: Footage, knots: int, frames: int = 16) -> Tensor:
+    """Return the (knots, S, S, 3) float32 picture behind the person at evenly spaced times of the footage.
+
+    Each is the median over the frames around its time that show a pixel. Pixels which none of them shows are taken
+    from the nearest knot that knows them, and else grown inwards from their neighbourhood.
+    """
+    span = len(footage) / knots
+    pictures, known = [], []
+    for knot in range(knots):
+        around = torch.linspace(knot * span, (knot + 1) * span - 1, min(frames, int(span))).long()
+        hidden = dilate(footage.masks[around] != BACKGROUND, max(2, footage.images.shape[1] // 64))
+        images = footage.images[around].float() / 255.0
+        seen = torch.where(hidden[..., None], torch.full_like(images, torch.nan), images)
+        median = torch.nanmedian(seen, 0).values
+        known.append(~median.isnan().any(-1))
+        pictures.append(median.nan_to_num(0.0))
+    filled = []
+    for knot in range(knots):
+        picture, covered = pictures[knot].clone(), known[knot].clone()
+        for other in sorted(range(knots), key=lambda index: abs(index - knot)):
+            fresh = known[other] & ~covered
+            picture[fresh] = pictures[other][fresh]
+            covered |= fresh
+        filled.append(_grow_inwards(picture, covered))
+    return torch.stack(filled)
+
+
+def _grow_inwards(picture: Tensor, known: Tensor) -> Tensor:
+    """Fill unknown pixels of (S, S, 3) with the mean of their known neighbours, ring after ring."""
+    channels = picture.permute(2, 0, 1)
+    if not known.any():
+        return torch.full_like(picture, 0.5)
+    while not known.all():
+        support = F.avg_pool2d(known.float()[None], 5, 1, 2, divisor_override=1)[0]
+        total = F.avg_pool2d(channels * known, 5, 1, 2, divisor_override=1)
+        fresh = ~known & (support > 0)
+        channels = torch.where(fresh, total / support.clamp_min(1.0), channels)
+        known = known | fresh
+    return channels.permute(1, 2, 0).contiguous()
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSurface:
+    """Points on the head model of a person: a first guess at where the head is."""
+
+    points: Tensor
+    """(M, 3) head space, cm."""
+    normals: Tensor
+    """(M, 3) unit, outwards."""
+    reach: Tensor
+    """(M,) how far the person may stand out from the model, cm: hair from the scalp, hardly anything from the face."""
+    face_centre: Tensor
+    """(3,) the middle of the moving face, head space, cm."""
+
+    def distances(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the signed distance (N,) of points (N, 3) to the surface, cm, and the reach (N,) at their foot."""
+        nearest = torch.cat([torch.cdist(chunk, self.points).argmin(1) for chunk in points.split(8192)])
+        arm = points - self.points[nearest]
+        along = (arm * self.normals[nearest]).sum(-1)
+        return torch.where(along < 0, -arm.norm(dim=-1), arm.norm(dim=-1)), self.reach[nearest]
+
+
+INSIDE_DEPTH = 4.0
+"""Centimetres below the skin model at which nothing is ever seen."""
+
+
+def carve_hull(footage: Footage, points: Tensor, views: int = 60, tolerance: float = 0.04) -> Tensor:
+    """Return which points of head space lie inside the head's silhouette in nearly every view.
+
+    Args:
+        footage: frames with masks and poses.
+        points: (N, 3) head space, cm.
+        views: how many frames to look at.
+        tolerance: share of views in which a point may fall outside; a few masks and poses are always wrong.
+
+    Returns:
+        (N,) bool. A point that leaves the picture counts as outside: nothing is known of it.
+    """
+    chosen = torch.linspace(0, len(footage) - 1, min(views, len(footage))).long()
+    size = footage.images.shape[1]
+    heads = dilate(footage.masks[chosen] == HEAD, max(2, size // 64))
+    outside = torch.zeros(len(points))
+    camera = footage.camera
+    for frame, head in zip(chosen.tolist(), heads, strict=True):
+        seen = points @ footage.rotations[frame].T + footage.translations[frame]
+        depth = -seen[:, 2].clamp_max(-1e-3)
+        u = camera.cx + camera.focal * seen[:, 0] / depth
+        v = camera.cy - camera.focal * seen[:, 1] / depth
+        column, row = (u * size).long(), (v * size).long()
+        visible = (column >= 0) & (column < size) & (row >= 0) & (row < size)
+        inside = head[row.clamp(0, size - 1), column.clamp(0, size - 1)]
+        outside += (~(visible & inside)).float()
+    return outside <= tolerance * len(chosen)

@@ -1,0 +1,20 @@
+"""What a rendered ray is compared with."""
+
+from torch import Tensor
+
+
+def photometric_loss(rgb: Tensor, target: Tensor) -> Tensor:
+    """Mean squared colour error (paper eq. 4, 5) of (N, 3) colours."""
+    return (rgb - target).square().mean()
+
+
+def coverage_loss(head_opacity: Tensor, opacity: Tensor, is_head: Tensor, is_person: Tensor) -> Tensor:
+    """Squared error of the opacities against the segmentation.
+
+    Args:
+        head_opacity: (N,) of the head alone.
+        opacity: (N,) of head and torso together.
+        is_head: (N,) 1 where the segmentation sees the head.
+        is_person: (N,) 1 where it sees head or body.
+    """
+    return (head_opacity - is_head).square().mean() + (opacity - is_person).square().mean()

@@ -1,0 +1,234 @@
+"""Optimisation of one person's fields on enrolment footage."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from renderer.avatar import Avatar
+from renderer.camera import camera_directions, frame_coordinates
+from renderer.head_field import HeadField, HeadFieldShape
+from renderer.occupancy import DensityGrid
+from renderer.torso_field import TorsoField
+from renderer.training.dataset import (
+    BACKGROUND,
+    HEAD,
+    INSIDE_DEPTH,
+    Footage,
+    HeadSurface,
+    background_over_time,
+    carve_hull,
+    dilate,
+)
+from renderer.training.losses import coverage_loss, photometric_loss
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """How the fields are optimised."""
+
+    frames: int = 2
+    """Frames a step; the planes are blended once for each."""
+    rays: int = 3072
+    """Rays a frame."""
+    samples: int = 8
+    """Field evaluations a ray: few, so that the field learns to be well rendered with few."""
+    plane_rate: float = 2e-2
+    layer_rate: float = 2e-3
+    background_rate: float = 1e-3
+    basis_decay: float = 0.02
+    """Decoupled weight decay of the expression's planes: the guard against learning a minute of footage by heart."""
+    expression_noise: float = 0.05
+    """Standard deviation added to the embedded expression, whose own is about 1."""
+    coverage: float = 0.01
+    """Weight of the segmentation's loss against the photometric one."""
+    geometry_steps: int = 250
+    """Steps during which the head model's shape still guides the density, less and less."""
+    grid_interval: int = 16
+    """Steps between updates of the density grid."""
+    background_knots: int = 6
+    """Backgrounds over the span of the footage: what stands behind a person drifts, and so does the exposure."""
+
+
+class Trainer:
+    """Trains head, torso, background and expression embedding together."""
+
+    def __init__(
+        self,
+        footage: Footage,
+        embedding: nn.Module,
+        surface: HeadSurface,
+        settings: TrainingSettings | None = None,
+        shape: HeadFieldShape | None = None,
+        seed: int = 0,
+    ):
+        """Prepare the fields.
+
+        Args:
+            footage: training frames in the order of time.
+            embedding: maps (..., 79) tracked to (..., 30) embedded expressions; trained along.
+            surface: the person's head model.
+            settings: how to optimise.
+            shape: sizes of the head field.
+            seed: of all randomness.
+        """
+        torch.manual_seed(seed)
+        self.footage = footage
+        self.embedding = embedding
+        self.settings = settings = settings or TrainingSettings()
+        self.size = footage.images.shape[1]
+        grid, self.hull, self._distances = _grid_around_head(footage, surface)
+        head = HeadField(grid.box_min, grid.box_max, _expression_window(grid, surface.face_centre, shape), shape)
+        torso = TorsoField()
+        torso.initialise(footage.rotations, footage.translations)
+        self.backgrounds = nn.Parameter(background_over_time(footage, settings.background_knots))
+        self.avatar = Avatar(head, torso, grid, self.backgrounds.detach()[-1].clone(), footage.camera)
+        self.avatar.background.requires_grad_(False)
+        grid.density.view(-1).copy_(torch.where(self.hull, 4.0 * torch.exp(-self._distances.clamp_min(0.0) / 0.5), 0.0))
+        self._voxels = torch.nonzero(self.hull).squeeze(1)
+        self._voxel_centres = grid.voxel_centres()[self._voxels]
+        self._voxel_size = (grid.box_max - grid.box_min) / (grid.density.shape[0] - 1)
+        self._directions = camera_directions(footage.camera, frame_coordinates(self.size, self.size).reshape(-1, 2))
+        self._uv = frame_coordinates(self.size, self.size).reshape(-1, 2)
+        margin = max(2, self.size // 64)
+        self._near_head = dilate(footage.masks == HEAD, margin).flatten(1)
+        self._near_body = dilate(footage.masks != BACKGROUND, margin).flatten(1) & ~self._near_head
+        self.steps = 0
+        planes = [head.static_planes, torso.plane]
+        large = {id(parameter) for parameter in (*planes, head.basis_planes, self.avatar.background)}
+        layers = [parameter for parameter in self.avatar.parameters() if id(parameter) not in large]
+        self._optimiser = torch.optim.AdamW(
+            [
+                {"params": [head.basis_planes], "lr": settings.plane_rate, "weight_decay": settings.basis_decay},
+                {"params": planes, "lr": settings.plane_rate},
+                {"params": [*layers, *embedding.parameters()], "lr": settings.layer_rate},
+                {"params": [self.backgrounds], "lr": settings.background_rate},
+            ],
+            betas=(0.9, 0.99),
+            eps=1e-12,
+            weight_decay=0.0,
+            fused=True,
+        )
+        self._rates = [group["lr"] for group in self._optimiser.param_groups]
+
+    def step(self, progress: float) -> float:
+        """Take one optimisation step.
+
+        Args:
+            progress: share of the training that is done, in [0, 1]; the learning rates fall along a cosine.
+
+        Returns:
+            The photometric loss of the step's rays.
+        """
+        settings, avatar = self.settings, self.avatar
+        warm = min(1.0, (self.steps + 1) / 50)
+        falling = 0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
+        for group, rate in zip(self._optimiser.param_groups, self._rates, strict=True):
+            group["lr"] = rate * warm * falling
+        chosen = torch.randint(len(self.footage), (settings.frames,))
+        expressions = self.embedding(self.footage.expressions[chosen])
+        expressions = expressions + torch.randn_like(expressions) * settings.expression_noise
+        photometric = torch.zeros(())
+        coverage = torch.zeros(())
+        blended = avatar.head.blend(expressions).unbind(0)
+        geometry = torch.zeros(())
+        if self.steps < settings.geometry_steps:
+            geometry = (1.0 - self.steps / settings.geometry_steps) * self._geometry_loss(blended[0])
+        for frame, planes in zip(chosen.tolist(), blended, strict=True):
+            pixels = self._choose_pixels(frame)
+            rgb, head_opacity, opacity = self._render(planes, frame, pixels)
+            target = self.footage.images[frame].view(-1, 3)[pixels].float() / 255.0
+            mask = self.footage.masks[frame].flatten()[pixels]
+            photometric = photometric + photometric_loss(rgb, target) / settings.frames
+            is_head, is_person = (mask == HEAD).float(), (mask != BACKGROUND).float()
+            coverage = coverage + coverage_loss(head_opacity, opacity, is_head, is_person) / settings.frames
+        self._optimiser.zero_grad(set_to_none=True)
+        (photometric + settings.coverage * coverage + geometry).backward()  # type: ignore[no-untyped-call]
+        self._optimiser.step()
+        if self.steps % settings.grid_interval == 0:
+            self._update_grid()
+        self.steps += 1
+        return float(photometric.detach())
+
+    def _geometry_loss(self, planes: Tensor) -> Tensor:
+        """Return how far the density is from that of the head model: the start from which the pictures go on."""
+        chosen = torch.randint(len(self._voxels), (8192,))
+        points = self._voxel_centres[chosen] + (torch.rand(len(chosen), 3) - 0.5) * self._voxel_size
+        views = torch.tensor([0.0, 0.0, -1.0]).expand_as(points)
+        sigma, _ = self.avatar.head(planes, points, views, self.avatar.consistency_code)
+        target = torch.sigmoid(-(self._distances[self._voxels[chosen]] - 0.3) / 0.15)
+        return ((1.0 - torch.exp(-sigma)) - target).square().mean()
+
+    def _choose_pixels(self, frame: int) -> Tensor:
+        rays = self.settings.rays
+        parts = [torch.randint(self.size * self.size, (rays * 15 // 100,))]
+        for near, share in ((self._near_head[frame], 60), (self._near_body[frame], 25)):
+            candidates = torch.nonzero(near).squeeze(1)
+            if len(candidates):
+                parts.append(candidates[torch.randint(len(candidates), (rays * share // 100,))])
+        return torch.cat(parts)
+
+    def _render(self, planes: Tensor, frame: int, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return colour (N, 3), head opacity (N,) and opacity (N,) of pixels of a training frame."""
+        avatar, footage = self.avatar, self.footage
+        rotation, translation = footage.rotations[frame], footage.translations[frame]
+        directions = self._directions[pixels]
+        samples = self.settings.samples
+        head, passed = avatar.render_head(planes, directions, rotation, translation, samples, jitter=True)
+        pose = avatar.torso.pose_features(rotation, translation)
+        torso, alpha = avatar.torso(self._uv[pixels], pose, avatar.consistency_code)
+        behind = self._background(frame, pixels)
+        rgb = head + passed[:, None] * (alpha[:, None] * torso + (1.0 - alpha[:, None]) * behind)
+        return rgb, 1.0 - passed, 1.0 - passed * (1.0 - alpha)
+
+    def _background(self, frame: int, pixels: Tensor) -> Tensor:
+        knots = len(self.backgrounds)
+        place = min(max((frame + 0.5) / len(self.footage) * knots - 0.5, 0.0), knots - 1.0)
+        before = min(int(place), knots - 2) if knots > 1 else 0
+        share = place - before
+        pictures = self.backgrounds.view(knots, -1, 3)
+        earlier = pictures[before, pixels]
+        return earlier if share == 0.0 else earlier + share * (pictures[before + 1, pixels] - earlier)
+
+    @torch.no_grad()
+    def _update_grid(self) -> None:
+        """Let the density grid follow the field: a slowly forgetting maximum over expressions."""
+        grid = self.avatar.grid
+        grid.density *= 0.95
+        chosen = torch.randint(len(self._voxels), (min(len(self._voxels), 24576),))
+        frame = torch.randint(len(self.footage), (1,))
+        planes = self.avatar.head.blend(self.embedding(self.footage.expressions[frame]))[0]
+        points = self._voxel_centres[chosen] + (torch.rand(len(chosen), 3) - 0.5) * self._voxel_size
+        views = torch.tensor([0.0, 0.0, -1.0]).expand_as(points)
+        sigma, _ = self.avatar.head(planes, points, views, self.avatar.consistency_code)
+        density = grid.density.view(-1)
+        where = self._voxels[chosen]
+        density[where] = torch.maximum(density[where], sigma)
+
+
+def _grid_around_head(footage: Footage, surface: HeadSurface) -> tuple[DensityGrid, Tensor, Tensor]:
+    """Return a density grid that fits the head tightly.
+
+    Returns:
+        The grid; which (resolution³,) of its voxels may be occupied; and the signed distance (resolution³,) of these
+        from the head model, less what may stand out from it there.
+    """
+    wide = DensityGrid(surface.points.amin(0) - 5.0, surface.points.amax(0) + 5.0, 48)
+    centres = wide.voxel_centres()
+    distance, reach = surface.distances(centres)
+    inside = centres[(distance < reach) & carve_hull(footage, centres)]
+    grid = DensityGrid(inside.amin(0) - 0.5, inside.amax(0) + 0.5)
+    distance, reach = surface.distances(grid.voxel_centres())
+    hull = (distance < reach) & (distance > -INSIDE_DEPTH) & carve_hull(footage, grid.voxel_centres())
+    return grid, hull, distance
+
+
+def _expression_window(grid: DensityGrid, face_centre: Tensor, shape: HeadFieldShape | None) -> Tensor:
+    """Return the first texel (3,) along x, y, z of the window in which the expression acts: centred on the face."""
+    shape = shape or HeadFieldShape()
+    texel = (face_centre - grid.box_min) / (grid.box_max - grid.box_min) * (shape.resolution - 1)
+    start = texel.round().long() - shape.moving_resolution // 2
+    return start.clamp(0, shape.resolution - shape.moving_resolution)
+
+
