@@ -61,15 +61,12 @@ def play(args: argparse.Namespace, avatar: Path, recording: Path) -> int:
     from app.window.preview import SignalPreview
 
     keeper = MomentKeeper()
-    windows: list[SignalPreview] = []
     first: list[float] = []
 
     def make_window(painted: Callable[[Any], None]) -> SignalPreview:
-        windows.append(SignalPreview(f"demo · {preview.name}" if preview.name else "demo", painted))
-        return windows[0]
+        return SignalPreview(f"demo · {preview.name}" if preview.name else "demo", painted)
 
     def frame_taken(frame: RenderedFrame) -> None:
-        windows[0].frame_taken(frame)
         first.append(frame.capture_time) if not first else None
         keeper.offer(frame.image, frame.capture_time - first[0])
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from PyQt6.QtCore import QEvent, QObject, QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QCloseEvent, QKeyEvent, QMouseEvent, QResizeEvent
-from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app.window import theme
 from app.window.chrome import Card, Figure, KeyHints, Pill, label
@@ -16,6 +16,11 @@ from app.window.meter import Meter, RateHistory
 HINTS = (("I", "figures"), ("F", "full screen"), ("Q", "leave"))
 HINT_SECONDS = 4.0
 """The hints of a call go away when the pointer has rested this long."""
+
+
+_MARGIN = theme.GAP + 4
+_CAPTION_HEIGHT = 36
+_SMALLEST_PICTURE = 160
 
 
 class FaceWindow(QWidget):
@@ -50,6 +55,10 @@ class FaceWindow(QWidget):
         self.face.show_status(status)
         self.pill.show_status(status)
         self._refresh_overlay()
+
+    def show_frame(self, frame: Any) -> None:
+        """Show a rendered frame."""
+        self.face.show_frame(frame)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 (Qt's name)
         """I toggles the figures, F or F11 the full screen, Escape leaves it, Q closes."""
@@ -143,6 +152,29 @@ class CallWindow(FaceWindow):
             self.setCursor(Qt.CursorShape.BlankCursor)
 
 
+class PicturePair(QWidget):
+    """Two square views beside each other, each with its caption below, as large as there is room and centred."""
+
+    def __init__(self, left: tuple[QWidget, QWidget], right: tuple[QWidget, QWidget]) -> None:
+        super().__init__()
+        self._pairs = (left, right)
+        for view, caption in self._pairs:
+            view.setParent(self)
+            caption.setParent(self)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(2 * _SMALLEST_PICTURE + theme.GAP, _SMALLEST_PICTURE + _CAPTION_HEIGHT)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802 (Qt's name)
+        """Place views and captions."""
+        super().resizeEvent(event)
+        side = min((self.width() - theme.GAP) // 2, self.height() - _CAPTION_HEIGHT)
+        left, top = (self.width() - 2 * side - theme.GAP) // 2, (self.height() - side - _CAPTION_HEIGHT) // 2
+        for column, (view, caption) in enumerate(self._pairs):
+            x = left + column * (side + theme.GAP)
+            view.setGeometry(x, top, side, side)
+            caption.setGeometry(x, top + side, side, _CAPTION_HEIGHT)
+
+
 class PreviewWindow(FaceWindow):
     """What is captured beside what is rendered, and the meter below.
 
@@ -161,22 +193,16 @@ class PreviewWindow(FaceWindow):
         self._latency = Figure("Latency", "ms")
         self._loss = Figure("Loss", "%")
 
-        pictures = QGridLayout()
-        pictures.setHorizontalSpacing(theme.GAP)
-        pictures.setVerticalSpacing(10)
-        for column, (view, words, note) in enumerate(
-            ((left, left_caption, self.left_note), (self.face, "Rendered", self._face_note))
-        ):
-            pictures.addWidget(view, 0, column)
-            pictures.addLayout(_caption(label(words, 13, theme.TEXT, strong=True), note), 1, column)
-            pictures.setColumnStretch(column, 1)
-        pictures.setRowStretch(0, 1)
+        pictures = PicturePair(
+            (left, _caption(label(left_caption, 13, theme.TEXT, strong=True), self.left_note)),
+            (self.face, _caption(label("Rendered", 13, theme.TEXT, strong=True), self._face_note)),
+        )
 
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.GAP + 4, theme.GAP - 2, theme.GAP + 4, theme.GAP - 4)
+        layout.setContentsMargins(_MARGIN, theme.GAP - 2, _MARGIN, theme.GAP - 4)
         layout.setSpacing(theme.GAP - 2)
         layout.addLayout(self._header(name))
-        layout.addLayout(pictures, 1)
+        layout.addWidget(pictures, 1)
         layout.addWidget(self._meter_card())
         layout.addWidget(KeyHints(HINTS), 0, Qt.AlignmentFlag.AlignHCenter)
         self.resize(QSize(1000, 824))
@@ -191,7 +217,7 @@ class PreviewWindow(FaceWindow):
         self._latency.show_value(number(figures.latency_ms_median, 0))
         self._loss.show_value(number(None if figures.loss is None else 100 * figures.loss, 1))
         self._face_note.setText(face_note(figures))
-        if figures.payload_kbps is not None and wire is not None:
+        if figures.payload_kbps is not None and wire is not None and figures.fps_received:
             self._history.add(now, figures.payload_kbps, wire)
         self.meter.advance(now)
 
@@ -220,13 +246,14 @@ class PreviewWindow(FaceWindow):
         return card
 
 
-def _caption(words: QLabel, note: QLabel) -> QHBoxLayout:
-    row = QHBoxLayout()
+def _caption(words: QLabel, note: QLabel) -> QWidget:
+    caption = QWidget()
+    row = QHBoxLayout(caption)
     row.setContentsMargins(2, 0, 2, 0)
     row.addWidget(words)
     row.addStretch(1)
     row.addWidget(note)
-    return row
+    return caption
 
 
 def face_note(figures: CallFigures) -> str:

@@ -81,6 +81,6 @@ class Live(QObject):
     def _take(self) -> None:
         frame = self._mailbox.take()
         if frame is not None:
-            self._window.face.show_frame(frame)
+            self._window.show_frame(frame)
             self._frame_taken(frame)
             self.changed.emit()

@@ -59,17 +59,19 @@ class RateHistory:
         return max((max(sample.payload, sample.wire) for sample in self._samples), default=0.0)
 
 
-def axis_step(highest: float, lines: int = 3) -> float:
-    """Return the distance of grid lines, 1, 2, 2.5 or 5 times a power of ten, such that ``lines`` of them cover ``highest``.
+def axis(highest: float) -> tuple[float, int]:
+    """Return the distance of grid lines and how many there are above zero, so that they cover ``highest`` closely.
 
-    >>> axis_step(54.0)
-    20.0
+    The distance is 1, 2, 2.5 or 5 times a power of ten; there are 3 to 5 lines.
+
+    >>> axis(54.0), axis(95.0)
+    ((20.0, 3), (25.0, 4))
     """
-    needed = max(highest, 3.0) / lines
-    magnitude = 10.0 ** math.floor(math.log10(needed))
-    return next(
-        factor * magnitude for factor in (1.0, 2.0, 2.5, 5.0, 10.0) if factor * magnitude >= needed * (1 - 1e-9)
-    )
+    needed = max(highest, 3.0)
+    magnitude = 10.0 ** math.floor(math.log10(needed / 5))
+    steps = [factor * magnitude for factor in (1.0, 2.0, 2.5, 5.0, 10.0, 20.0)]
+    fitting = [(step, max(3, math.ceil(needed / step - 1e-9))) for step in steps]
+    return min((fit for fit in fitting if fit[1] <= 5), key=lambda fit: (fit[0] * fit[1], fit[1]))
 
 
 class Meter(QWidget):
@@ -95,9 +97,9 @@ class Meter(QWidget):
         plot = QRectF(
             self._LEFT, self._TOP, self.width() - self._LEFT - self._RIGHT, self.height() - self._TOP - self._BOTTOM
         )
-        step = axis_step(self._history.highest)
-        top = step * 3
-        self._paint_grid(painter, plot, step)
+        step, lines = axis(self._history.highest)
+        top = step * lines
+        self._paint_grid(painter, plot, step, lines)
         samples = self._history.samples
         if len(samples) >= 2:
             painter.save()
@@ -117,10 +119,10 @@ class Meter(QWidget):
             for now, rate in series
         ]
 
-    def _paint_grid(self, painter: QPainter, plot: QRectF, step: float) -> None:
+    def _paint_grid(self, painter: QPainter, plot: QRectF, step: float, lines: int) -> None:
         painter.setFont(theme.text_font(11))
-        for line in range(4):
-            y = round(plot.bottom() - line / 3 * plot.height()) + 0.5
+        for line in range(lines + 1):
+            y = round(plot.bottom() - line / lines * plot.height()) + 0.5
             painter.setPen(QPen(QColor(255, 255, 255, 34 if line == 0 else 14), 1))
             painter.drawLine(QPointF(plot.left(), y), QPointF(plot.right(), y))
             painter.setPen(theme.TEXT_FAINT)

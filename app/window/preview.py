@@ -60,6 +60,7 @@ class SignalPreview(PreviewWindow):
         if figures.payload_kbps is not None and figures.fps_received:
             self._signal.show_frame_bytes(figures.payload_kbps * 125 / figures.fps_received)
 
-    def frame_taken(self, frame: Any) -> None:
-        """Draw the state that the frame was rendered from."""
+    def show_frame(self, frame: Any) -> None:
+        """Show a rendered frame, and the state that it was rendered from."""
+        super().show_frame(frame)
         self._signal.show_state(frame.state)

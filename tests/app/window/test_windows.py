@@ -171,3 +171,15 @@ def test_the_preview_shows_both_pictures_beside_each_other(preview):
         middle = view.mapTo(preview, view.rect().center())
         assert QColor(image.pixel(int(middle.x() * ratio), int(middle.y() * ratio))) == colour
     assert left.geometry().right() < preview.face.geometry().left()
+
+
+@pytest.mark.parametrize("size", [(1000, 824), (560, 800), (1500, 600)])
+def test_the_pictures_of_the_preview_stay_square_and_equal(preview, size):
+    left = next(view for view in preview.findChildren(PictureView) if view is not preview.face)
+    preview.resize(*size)
+    QTest.qWait(1)
+    assert left.size() == preview.face.size()
+    assert left.width() == left.height() >= 160
+    assert preview.face.x() - left.geometry().right() - 1 == theme.GAP
+    edges = left.mapTo(preview, left.rect().topLeft()), preview.face.mapTo(preview, preview.face.rect().topRight())
+    assert edges[0].x() == pytest.approx(preview.width() - 1 - edges[1].x(), abs=1)
