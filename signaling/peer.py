@@ -231,9 +231,9 @@ class Peer:
             if self._seat.first:
                 await self._connection.setLocalDescription(await self._connection.createOffer())
                 await self._seat.send(Description("offer", self._connection.localDescription.sdp))
-                await self._apply(await self._seat.description(), "answer")
+                await self._apply(await self._their_description(), "answer")
             else:
-                await self._apply(await self._seat.description(), "offer")
+                await self._apply(await self._their_description(), "offer")
                 await self._connection.setLocalDescription(await self._connection.createAnswer())
                 await self._seat.send(Description("answer", self._connection.localDescription.sdp))
             self.local_fingerprint = _fingerprint(self._connection.localDescription.sdp)
@@ -253,6 +253,13 @@ class Peer:
                 "no network path to the peer was found: if it is in another network, name a STUN or TURN server"
                 " with --stun or --turn on both sides"
             )
+
+    async def _their_description(self) -> Description:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                return await self._seat.description()
+        except TimeoutError:
+            raise SignalingError("the peer came into the room but says nothing: start it again there") from None
 
     async def _apply(self, description: Description, kind: str) -> None:
         """Take the other side's description, which may be hostile, into aiortc."""

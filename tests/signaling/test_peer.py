@@ -233,6 +233,14 @@ async def test_a_peer_that_goes_while_connecting(server):
         await asyncio.wait_for(connecting, 5.0)
 
 
+async def test_a_peer_that_says_nothing(server, monkeypatch):
+    monkeypatch.setattr(peer_module, "CONNECT_SECONDS", 0.3)
+    silent = await Rendezvous.join(server.url, "abc", opens=True)
+    with pytest.raises(SignalingError, match="says nothing"):
+        await asyncio.wait_for(Peer.connect("abc", server=server.url, opens=True), 5.0)
+    await silent.close()
+
+
 async def test_a_machine_without_a_network_still_offers_loopback(monkeypatch):
     monkeypatch.setattr(datagrams, "_aioice_host_addresses", lambda *_: [])
     with datagrams.gathering(datagrams.DatagramMeter(), loopback=False):
