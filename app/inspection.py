@@ -2,6 +2,7 @@
 
 import json
 import math
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from codec.recording import Recording
 
 MAX_TENSOR_HEADER = 1 << 20
 """Bytes of a tensor file's directory: ours have a few kilobytes."""
+
+_ZLIB = b"\x78"
+"""What every zlib stream with a window of 32 kB begins with."""
 
 _KNOWN = ("name", "created", "demo", "size")
 
@@ -155,7 +159,13 @@ def section_words(content: bytes) -> str:
 
 
 def tensor_shapes(content: bytes) -> dict[str, list[int]]:
-    """Return name and shape of each tensor in a safetensors file; none if it is something else."""
+    """Return name and shape of each tensor in a safetensors file, compressed or not; none if it is something else."""
+    if content[:1] == _ZLIB:
+        try:
+            # No more than the directory: what a hostile file would expand to stays packed.
+            content = zlib.decompressobj().decompress(content, 8 + MAX_TENSOR_HEADER)
+        except zlib.error:
+            return {}
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or not 2 <= length <= min(MAX_TENSOR_HEADER, len(content) - 8):
         return {}
