@@ -48,10 +48,11 @@ _MAX_TIME = 1 << 52
 _REMEDY = "make one with `nerfcall track`, or name a .face file"
 
 # Steps in units of 2**-20: 0.05 degrees, an eighth of a pixel at 256 x 256 (about; it depends on the focal length),
-# 1/8 % of the face's size. Tracked coefficients are in [0, 1], embedded ones have about unit variance.
+# 1/8 % of the face's size. Tracked coefficients are in [0, 1]. Embedded ones have about unit variance, and tracking
+# makes them tremble by more than this step from frame to frame.
 _POSE_STEPS = (915, 340, 1311)
 _TRACKED_STEP = STEP_SCALE // 256
-_EMBEDDED_STEP = STEP_SCALE // 12
+_EMBEDDED_STEP = STEP_SCALE // 6
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ class CodecTables:
         expressions: NDArray[np.floating],
         poses: Sequence[HeadPose],
         *,
-        expression_step: float | NDArray[np.floating] = 0.15,
+        expression_step: float | NDArray[np.floating] = 0.25,
         rotation_step: float = 0.1,
         picture_step: float = 0.25,
         focal: float = 1.5,

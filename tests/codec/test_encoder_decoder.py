@@ -26,7 +26,7 @@ def test_a_stream_arrives_to_within_half_a_step():
         decoded = decoder.decode(bytes(encoder.encode(state)), state.timestamp + 0.02)
         assert decoder.sequence == index
         assert decoded.timestamp == pytest.approx(state.timestamp, abs=5.1e-4)
-        assert np.abs(decoded.expression - state.expression).max() <= 0.0751
+        assert np.abs(decoded.expression - state.expression).max() <= 0.1251
         turn = pose_parameters(decoded.pose) - pose_parameters(state.pose)
         assert np.abs(np.degrees(turn[:3])).max() <= 0.0501
         assert np.abs(turn[3:5]).max() * 1.5 * 256 <= 0.126
@@ -38,7 +38,7 @@ def test_packets_are_small():
     """The faces of these tests have 30 independent Gaussian components: no real face is as hard to code."""
     encoder = FrameEncoder(fitted_tables(), AVATAR)
     sizes = [len(encoder.encode(state)) for state in face_states(300, seed=6)]
-    assert np.mean(sizes) < 34
+    assert np.mean(sizes) < 32
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([fitted_tables, literal_tables]))
@@ -81,7 +81,7 @@ def test_the_embedding_is_applied():
     encoder = FrameEncoder(fitted_tables(), AVATAR, lambda expression: 2 * expression[:30])
     state = FaceState(np.linspace(-0.5, 0.5, 79, dtype=np.float32), pose_at(), 0.0)
     decoded = FrameDecoder(fitted_tables(), AVATAR).decode(bytes(encoder.encode(state)), 0.0)
-    np.testing.assert_allclose(decoded.expression, 2 * state.expression[:30], atol=0.076)
+    np.testing.assert_allclose(decoded.expression, 2 * state.expression[:30], atol=0.1251)
 
 
 def test_packets_decode_alone_and_in_any_order():

@@ -41,7 +41,7 @@ def test_default_steps_are_what_they_say():
     np.testing.assert_allclose(steps[3:5] * 1.5 * 256, 0.25, rtol=1e-3)
     # The face's size: a point 64 pixels from the centre moves by a quarter of a pixel.
     np.testing.assert_allclose(steps[5] * 64, 0.25, rtol=1e-3)
-    np.testing.assert_allclose(steps[6:], 0.15, rtol=1e-5)
+    np.testing.assert_allclose(steps[6:], 0.25, rtol=1e-5)
 
 
 def test_the_rate_on_unseen_frames_comes_near_the_entropy():
@@ -52,7 +52,7 @@ def test_the_rate_on_unseen_frames_comes_near_the_entropy():
     tables = CodecTables.fit(expressions, [state.pose for state in train])
     everything = np.stack([state_parameters(state, 12) for state in states])[:, 6:]
     determinant = np.linalg.slogdet(np.cov(everything.T))[1] / np.log(2)
-    ideal = 0.5 * (12 * np.log2(2 * np.pi * np.e) + determinant) - 12 * np.log2(0.15)
+    ideal = 0.5 * (12 * np.log2(2 * np.pi * np.e) + determinant) - 12 * np.log2(0.25)
     assert cost(tables, test)[6:].sum() < 1.03 * ideal
 
 
@@ -121,7 +121,7 @@ def test_rest_is_the_mean_face():
     states = face_states(500)
     rest = fitted_tables().rest_state(7.0)
     assert (rest.timestamp, rest.present) == (7.0, False)
-    np.testing.assert_allclose(rest.expression, np.mean([s.expression for s in states], axis=0), atol=0.08)
+    np.testing.assert_allclose(rest.expression, np.mean([s.expression for s in states], axis=0), atol=0.13)
     mean = np.mean([pose_parameters(state.pose) for state in states], axis=0)
     np.testing.assert_allclose(pose_parameters(rest.pose), mean, atol=0.003)
 

@@ -101,4 +101,4 @@ def test_recording():
     assert hashlib.sha256(data).hexdigest() == RECORDING_DIGEST
 
 
-RECORDING_DIGEST = "690efad98178f9333a405e02415cc345ddf1cfdecef44521deb57ee846d8a86e"
+RECORDING_DIGEST = "86168901e73b4af3146bfd553ddac9cc71ca587d7016ea543443113ac55850ae"
