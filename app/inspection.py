@@ -23,7 +23,7 @@ MAX_TENSOR_HEADER = 1 << 20
 _ZLIB = b"\x78"
 """What every zlib stream with a window of 32 kB begins with."""
 
-_KNOWN = ("name", "created", "demo", "size")
+_KNOWN = ("name", "created", "demo", "size", "owner", "recordings")
 
 
 class InspectionError(UserError):
@@ -83,6 +83,8 @@ def describe_avatar(name: str, avatar: AvatarFile, size: int) -> Description:
         lines.append(Line("trained at", f"{words(meta['size'])} × {words(meta['size'])} pixels; renders at any size"))
     if meta.get("demo"):
         lines.append(Line("demo", "yes: it plays the recording it came with and cannot be driven by a camera or clip"))
+    elif meta.get("owner"):
+        lines.append(Line("owner", f"{words(meta['owner'])[:16]}: only who holds the owner's key can drive it"))
     lines += [Line(key.replace("_", " "), words(value)) for key, value in meta.items() if key not in _KNOWN]
     for section, content in sorted(avatar.sections.items()):
         if section != "meta":

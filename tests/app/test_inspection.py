@@ -108,6 +108,11 @@ def test_what_is_neither_is_refused_in_one_sentence(tmp_path, capsys, content, s
     assert str(path) in complaint
 
 
+def test_an_owner_is_named(tmp_path):
+    AvatarFile({"meta": json.dumps({"owner": "ab" * 32}).encode()}).write(tmp_path / "a.avatar")
+    assert "abababababababab: only who holds the owner's key can drive it" in str(describe(tmp_path / "a.avatar"))
+
+
 def test_an_avatar_without_a_description_is_refused(tmp_path, capsys):
     AvatarFile({"meta": b"[1, 2"}).write(tmp_path / "a.avatar")
     assert main(["inspect", str(tmp_path / "a.avatar")]) == 1
