@@ -172,12 +172,20 @@ class Receiver:
                 on_joined=joined,
             )
         )
-        peer = await until_stopped(connecting, self._stopped)
+        warming = asyncio.create_task(asyncio.to_thread(self._warm_up))
+        try:
+            peer = await until_stopped(connecting, self._stopped)
+        finally:
+            # Not cancelled: the thread would go on, and it renders with what the call is about to use.
+            await asyncio.wait({warming})
+            # Looked at, so that asyncio does not complain when the call fails for another reason.
+            warming.exception()
         if peer is None:
             return Ending("the call was ended here", farewell=True)
         renderer = threading.Thread(target=self._render_loop, name="render", daemon=True)
         measuring: asyncio.Task[None] | None = None
         try:
+            warming.result()
             await shake_hands(peer, self._handshake, lambda message: None)
             peer.exchange_reports(self.meter.report, lambda report: self.meter.take_report(report, time.monotonic()))
             self._clock_offset = peer.clock_offset
@@ -240,6 +248,12 @@ class Receiver:
         self.meter.frame_received(len(data), now)
         with self._playout_lock:
             self._playout.push(state, there, self._decoder.sequence)
+
+    def _warm_up(self) -> None:
+        """Render the face at rest: the first rendering takes long, and must not teach the budget that all do."""
+        limit_render_threads(self._threads)
+        rest = self._avatar.tables.rest_state(0.0)
+        self._avatar.render(rest.expression, rest.pose, *self._size)
 
     def _render_loop(self) -> None:
         try:

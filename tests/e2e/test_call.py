@@ -107,7 +107,7 @@ async def test_a_face_crosses_the_call(server, tmp_path):
 async def test_ten_percent_loss(server):
     avatar = SmallAvatar()
     receiver, sender = make_receiver(avatar), Sender(avatar, recorded(wandering_states()))
-    received, _, frames = await call(server, sender, receiver, 6.0, loss=0.1)
+    received, _, frames = await call(server, sender, receiver, 5.0, loss=0.1)
     assert received.farewell
     figures, statistics = receiver.meter.summary(), receiver.meter.snapshot()
     assert 0.8 <= figures["frames_received"] / figures["frames_sent"] <= 0.98
@@ -116,7 +116,7 @@ async def test_ten_percent_loss(server):
     assert figures["fps_rendered"] > 20.0
     assert figures["latency_ms"]["p95"] < 400.0
     assert receiver.packets_damaged == 0
-    assert len(frames) > 100
+    assert len(frames) > 80
 
 
 async def test_the_size_may_change_and_the_overlay_has_words_for_everything(server):
@@ -213,15 +213,22 @@ async def test_what_a_source_raises_ends_the_call_with_it(server):
     assert isinstance(sent, RuntimeError)
 
 
-async def test_what_the_renderer_raises_ends_the_call_with_it(server):
+@pytest.mark.parametrize("good", [0, 10])
+async def test_what_the_renderer_raises_ends_the_call_with_it(server, good):
     class Broken(SmallAvatar):
-        def render(self, *_):
-            raise RuntimeError("the renderer broke")
+        rendered = 0
+
+        def render(self, *picture):
+            self.rendered += 1
+            if self.rendered > good:
+                raise RuntimeError("the renderer broke")
+            return super().render(*picture)
 
     receiver, sender = make_receiver(Broken()), Sender(SmallAvatar(), recorded(wandering_states()))
     received, sent, _ = await call(server, sender, receiver, None)
     assert isinstance(received, RuntimeError)
-    assert sent.reason == PEER_HAS_LEFT
+    # Before the first frame that is a call that did not come about, later one that has ended.
+    assert str(sent) == PEER_HAS_LEFT if good == 0 else sent.reason == PEER_HAS_LEFT
 
 
 @pytest.mark.parametrize(
