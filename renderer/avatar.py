@@ -4,16 +4,26 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from renderer.camera import Camera, camera_directions, frame_coordinates
+from renderer.camera import Camera
 from renderer.compositing import composite, render_weights
 from renderer.head_field import HeadField
 from renderer.occupancy import DensityGrid
 from renderer.rays import head_space_rays
 from renderer.torso_field import TorsoField
+from renderer.view import View
+
+SAMPLES = 6
+"""Field evaluations a ray when a frame is rendered."""
+RAYS_AT_ONCE = 4096
+"""Rays marched together: their features then stay in a core's cache."""
+OPAQUE = 4e-3
+"""Transmittance below which what lies behind cannot change an 8-bit colour."""
 
 
 class Avatar(nn.Module):
     """Radiance field of one person's head and torso before a still background."""
+
+    torso_extent: Tensor
 
     def __init__(self, head: HeadField, torso: TorsoField, grid: DensityGrid, background: Tensor, camera: Camera):
         """Join the parts.
@@ -32,6 +42,93 @@ class Avatar(nn.Module):
         self.background = nn.Parameter(background)
         self.consistency_code = nn.Parameter(torch.zeros(head.shape.code))
         self.camera = camera
+        self.register_buffer("torso_extent", torch.ones(64, 64))
+        """Where in the frame the torso may be seen: (rows, columns), 0 or 1."""
+        self._view: View | None = None
+
+    @torch.no_grad()
+    def render(
+        self, expression: Tensor, rotation: Tensor, translation: Tensor, width: int, height: int, samples: int = SAMPLES
+    ) -> Tensor:
+        """Render one frame.
+
+        Args:
+            expression: (E,) embedded.
+            rotation: (3, 3) head space to camera space.
+            translation: (3,) cm.
+            width: pixels; the frame fills the smaller side and lies in the middle of the larger one.
+            height: pixels.
+            samples: field evaluations a ray.
+
+        Returns:
+            (height, width, 3) uint8 RGB on the avatar's device.
+        """
+        view = self._view
+        if view is None or (view.width, view.height) != (width, height):
+            view = self._view = View.of(self, width, height)
+        planes = self.head.blend(expression[None])[0]
+        picture = view.background.clone()
+        passed = torch.ones(height, width, device=picture.device)
+        rows, columns = view.head_window(self.grid, self.camera, rotation, translation)
+        head_rgb, head_passed = self._march_window(
+            planes, view.directions[rows, columns], rotation, translation, samples
+        )
+        passed[rows, columns] = head_passed
+        shows = view.torso[passed.flatten()[view.torso] > OPAQUE]
+        if len(shows):
+            pose = self.torso.pose_features(rotation, translation)
+            rgb, alpha = self.torso(view.uv.view(-1, 2)[shows], pose, self.consistency_code)
+            flat = picture.view(-1, 3)
+            flat[shows] = torch.lerp(flat[shows], rgb, alpha[:, None])
+        window = picture[rows, columns]
+        picture[rows, columns] = window * head_passed.unsqueeze(-1) + head_rgb
+        return picture.mul_(255.0).add_(0.5).clamp_(0.0, 255.0).to(torch.uint8)
+
+    def forget_view(self) -> None:
+        """Drop what is kept from frame to frame; needed after the background, the grid or the extent changed."""
+        self._view = None
+        self.grid.forget_corners()
+
+    @torch.no_grad()
+    def rescale_expression(self, shift: Tensor, scale: Tensor) -> None:
+        """Let the field take expressions in new units: ``old = shift + scale * new``, (E,) each; pictures stay."""
+        head = self.head
+        neutral = head.blend(shift[None])[0]
+        head.static_planes.copy_(neutral)
+        head.basis_planes.mul_(scale.view(-1, 1, 1, 1, 1))
+
+    def _march_window(
+        self, planes: Tensor, directions: Tensor, rotation: Tensor, translation: Tensor, samples: int
+    ) -> tuple[Tensor, Tensor]:
+        """March the (h, w, 3) rays of the window that holds the head; return (h, w, 3) colour, (h, w) transmittance.
+
+        The proposal is searched at half the resolution: its grid is coarser than the pixels anyway.
+        """
+        height, width = directions.shape[:2]
+        rgb = directions.new_zeros(height * width, 3)
+        transmittance = directions.new_ones(height * width)
+        if height < 2 or width < 2:
+            return rgb.view(height, width, 3), transmittance.view(height, width)
+        rays_o, rays_d = head_space_rays(directions.reshape(-1, 3), rotation, translation)
+        half = F.interpolate(
+            rays_d.view(1, height, width, 3).permute(0, 3, 1, 2),
+            size=((height + 1) // 2, (width + 1) // 2),
+            mode="bilinear",
+            align_corners=True,
+        )
+        searched = half.shape[-2:]
+        edges, opacity = self.grid.propose(rays_o, half[0].permute(1, 2, 0).reshape(-1, 3), samples)
+        hit = (opacity > 1e-3).float().unsqueeze(-1)
+        stacked = torch.cat((edges * hit, hit), -1).view(1, *searched, -1).permute(0, 3, 1, 2)
+        stacked = F.interpolate(stacked, size=(height, width), mode="bilinear", align_corners=True)
+        stacked = stacked[0].permute(1, 2, 0).reshape(height * width, -1)
+        hits = torch.nonzero(stacked[:, -1] > 0.0).squeeze(-1)
+        for chosen in torch.split(hits, RAYS_AT_ONCE):
+            found = stacked[chosen]
+            colours, passed = self._march(planes, rays_o, rays_d[chosen], found[:, :-1] / found[:, -1:])
+            rgb[chosen] = colours
+            transmittance[chosen] = passed
+        return rgb.view(height, width, 3), transmittance.view(height, width)
 
     def render_head(
         self,
@@ -62,19 +159,15 @@ class Avatar(nn.Module):
         transmittance = directions.new_ones(len(directions))
         if len(hits) == 0:
             return rgb, transmittance
-        edges, rays_d = edges[hits], rays_d[hits]
+        hit_rgb, passed = self._march(planes, rays_o, rays_d[hits], edges[hits])
+        return rgb.index_copy(0, hits, hit_rgb), transmittance.index_copy(0, hits, passed)
+
+    def _march(self, planes: Tensor, rays_o: Tensor, rays_d: Tensor, edges: Tensor) -> tuple[Tensor, Tensor]:
+        """Evaluate the head in the middle of each interval and composite: (N, 3) colour, (N,) transmittance."""
         middles = 0.5 * (edges[:, 1:] + edges[:, :-1])
         lengths = rays_d.norm(dim=-1, keepdim=True)
         points = rays_o + middles.unsqueeze(-1) * rays_d.unsqueeze(-2)
         views = (rays_d / lengths).unsqueeze(-2).expand_as(points)
         sigma, colours = self.head(planes, points.reshape(-1, 3), views.reshape(-1, 3), self.consistency_code)
-        deltas = (edges[:, 1:] - edges[:, :-1]) * lengths
-        weights, passed = render_weights(sigma.view_as(middles), deltas)
-        hit_rgb = composite(weights, colours.view(*middles.shape, 3))
-        return rgb.index_copy(0, hits, hit_rgb), transmittance.index_copy(0, hits, passed)
-
-    def read_background(self, uv: Tensor) -> Tensor:
-        """Return the (N, 3) background at (N, 2) frame coordinates; beyond the frame its border goes on."""
-        image = self.background.permute(2, 0, 1)[None]
-        grid = uv[None, None] * 2.0 - 1.0
-        return F.grid_sample(image, grid, padding_mode="border", align_corners=False)[0, :, 0].T
+        weights, passed = render_weights(sigma.view_as(middles), (edges[:, 1:] - edges[:, :-1]) * lengths)
+        return composite(weights, colours.view(*middles.shape, 3)), passed

@@ -49,3 +49,11 @@ def camera_directions(camera: Camera, uv: Tensor) -> Tensor:
     x = (uv[..., 0] - camera.cx) / camera.focal
     y = (camera.cy - uv[..., 1]) / camera.focal
     return torch.stack((x, y, -torch.ones_like(x)), -1)
+
+
+def project(camera: Camera, points: Tensor) -> Tensor:
+    """Return the frame coordinates (..., 2) of camera-space points (..., 3); depth is kept from vanishing."""
+    depth = -points[..., 2].clamp_max(-1.0)
+    u = camera.cx + camera.focal * points[..., 0] / depth
+    v = camera.cy - camera.focal * points[..., 1] / depth
+    return torch.stack((u, v), -1)

@@ -7,6 +7,9 @@ from torch import Tensor, nn
 from renderer.rays import intersect_box
 from renderer.sampling import sample_intervals
 
+OCCUPIED = 1e-2
+"""Density per centimetre below which a voxel counts as empty."""
+
 
 class DensityGrid(nn.Module):
     """Running maximum of the head's density over expressions, on a grid over the head's box.
@@ -25,6 +28,24 @@ class DensityGrid(nn.Module):
         self.register_buffer("box_max", box_max)
         self.register_buffer("density", torch.full((resolution, resolution, resolution), 0.2))
         """(z, y, x), per centimetre."""
+        self._corners: Tensor | None = None
+
+    def corners(self) -> Tensor:
+        """Return the (8, 3) corners of the box around all occupied voxels, head space."""
+        if self._corners is None:
+            occupied = torch.nonzero(self.density > OCCUPIED)
+            if len(occupied) == 0:
+                occupied = torch.zeros(1, 3, dtype=torch.long, device=self.density.device)
+            voxel = (self.box_max - self.box_min) / (self.density.shape[0] - 1)
+            low = self.box_min + (occupied.amin(0).flip(0) - 1) * voxel
+            high = self.box_min + (occupied.amax(0).flip(0) + 1) * voxel
+            axes = torch.stack((low, high), -1)
+            self._corners = torch.cartesian_prod(*axes)
+        return self._corners
+
+    def forget_corners(self) -> None:
+        """Let ``corners`` look at the density anew."""
+        self._corners = None
 
     def voxel_centres(self) -> Tensor:
         """Return the (resolution³, 3) voxel centres in head space, in the order of ``density.flatten()``."""

@@ -46,18 +46,19 @@ class TorsoField(nn.Module):
         self.register_buffer("pose_scale", torch.ones(6))
         self.plane = nn.Parameter(torch.randn(1, shape.channels, shape.resolution, shape.resolution) * 0.1)
         encoded = 2 + 4 * shape.octaves
+        bend = nn.Linear(shape.width, 2)
+        nn.init.zeros_(bend.weight)
+        nn.init.zeros_(bend.bias)
         self.warp = nn.Sequential(
             nn.Linear(encoded + 6 + shape.code, shape.width),
             nn.ReLU(),
             nn.Linear(shape.width, shape.width),
             nn.ReLU(),
-            nn.Linear(shape.width, 2),
+            bend,
         )
         self.decoder = nn.Sequential(
             nn.Linear(shape.channels + 6 + shape.code, shape.width), nn.ReLU(), nn.Linear(shape.width, 4)
         )
-        nn.init.zeros_(self.warp[-1].weight)
-        nn.init.zeros_(self.warp[-1].bias)
 
     def pose_features(self, rotation: Tensor, translation: Tensor) -> Tensor:
         """Return the head pose relative to the enrolment footage, in its standard deviations, bounded to ±3.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from app.capture.source import Frame, open_source
 from app.enrolment.framing import Framing
@@ -42,7 +43,9 @@ class EnrolmentFootage:
     calibration: Calibration
     framing: Framing
     states: list[FaceState]
-    """Of every frame of the training span, for the codec's tables."""
+    """Of every frame of the training span that shows the face, for the codec's tables."""
+    held_out_states: list[FaceState]
+    """Of the held-out frames."""
     fps: float
 
 
@@ -109,20 +112,22 @@ def collect_footage(clip: str, start: float, stop: float | None, size: int) -> E
         calibration,
         framing,
         [state for state in states[:before] if state.present],
+        [states[index] for index in held_out],
         fps,
     )
 
 
-def _spread(indices: np.ndarray, most: int) -> np.ndarray:
+def _spread(indices: NDArray[np.intp], most: int) -> NDArray[np.intp]:
     """Return at most so many of the indices, evenly."""
     if len(indices) <= most:
         return indices
-    return indices[np.linspace(0, len(indices) - 1, most).round().astype(int)]
+    chosen: NDArray[np.intp] = indices[np.linspace(0, len(indices) - 1, most).round().astype(int)]
+    return chosen
 
 
 def _pictures(
     clip: str, start: float, stop: float, kept: set[int], framing: Framing, size: int
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     images = np.empty((len(kept), size, size, 3), np.uint8)
     masks = np.empty((len(kept), size, size), np.uint8)
     done = 0

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from renderer.camera import Camera
+from renderer.camera import Camera, project
 
 BACKGROUND, BODY, HEAD = 0, 1, 2
 """Values of the segmentation: what is behind the person, torso with neck and clothes, head with hair."""
@@ -39,6 +39,17 @@ class Footage:
             self.expressions[index],
             self.rotations[index],
             self.translations[index],
+            self.camera,
+        )
+
+    def to(self, device: torch.device) -> "Footage":
+        """Return the footage on a device."""
+        return Footage(
+            self.images.to(device),
+            self.masks.to(device),
+            self.expressions.to(device),
+            self.rotations.to(device),
+            self.translations.to(device),
             self.camera,
         )
 
@@ -103,9 +114,15 @@ class HeadSurface:
     face_centre: Tensor
     """(3,) the middle of the moving face, head space, cm."""
 
+    def to(self, device: torch.device) -> "HeadSurface":
+        """Return the surface on a device."""
+        return HeadSurface(
+            self.points.to(device), self.normals.to(device), self.reach.to(device), self.face_centre.to(device)
+        )
+
     def distances(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Return the signed distance (N,) of points (N, 3) to the surface, cm, and the reach (N,) at their foot."""
-        nearest = torch.cat([torch.cdist(chunk, self.points).argmin(1) for chunk in points.split(8192)])
+        nearest = torch.cat([torch.cdist(chunk, self.points).argmin(1) for chunk in torch.split(points, 8192)])
         arm = points - self.points[nearest]
         along = (arm * self.normals[nearest]).sum(-1)
         return torch.where(along < 0, -arm.norm(dim=-1), arm.norm(dim=-1)), self.reach[nearest]
@@ -133,11 +150,8 @@ def carve_hull(footage: Footage, points: Tensor, views: int = 60, tolerance: flo
     outside = torch.zeros(len(points))
     camera = footage.camera
     for frame, head in zip(chosen.tolist(), heads, strict=True):
-        seen = points @ footage.rotations[frame].T + footage.translations[frame]
-        depth = -seen[:, 2].clamp_max(-1e-3)
-        u = camera.cx + camera.focal * seen[:, 0] / depth
-        v = camera.cy - camera.focal * seen[:, 1] / depth
-        column, row = (u * size).long(), (v * size).long()
+        uv = project(camera, points @ footage.rotations[frame].T + footage.translations[frame])
+        column, row = (uv * size).long().unbind(-1)
         visible = (column >= 0) & (column < size) & (row >= 0) & (row < size)
         inside = head[row.clamp(0, size - 1), column.clamp(0, size - 1)]
         outside += (~(visible & inside)).float()

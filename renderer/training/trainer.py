@@ -13,6 +13,7 @@ from renderer.occupancy import DensityGrid
 from renderer.torso_field import TorsoField
 from renderer.training.dataset import (
     BACKGROUND,
+    BODY,
     HEAD,
     INSIDE_DEPTH,
     Footage,
@@ -51,6 +52,26 @@ class TrainingSettings:
     """Backgrounds over the span of the footage: what stands behind a person drifts, and so does the exposure."""
 
 
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How close renderings come to the real frames, dB."""
+
+    psnr: float
+    """Of the full frame, nothing pasted back."""
+    head_psnr: float
+    """Of the pixels that the segmentation of the real frame calls head."""
+
+
+def picture_quality(picture: Tensor, real: Tensor, head: Tensor) -> Quality:
+    """Compare a rendering (S, S, 3) uint8 with the real frame; ``head`` (S, S) bool says where its head is."""
+    error = ((picture.float() - real.float()) / 255.0).square().mean(-1)
+
+    def psnr(squared: Tensor) -> float:
+        return -10.0 * math.log10(max(float(squared.mean()), 1e-10))
+
+    return Quality(psnr(error), psnr(error[head]) if bool(head.any()) else psnr(error))
+
+
 class Trainer:
     """Trains head, torso, background and expression embedding together."""
 
@@ -61,6 +82,7 @@ class Trainer:
         surface: HeadSurface,
         settings: TrainingSettings | None = None,
         shape: HeadFieldShape | None = None,
+        device: torch.device | None = None,
         seed: int = 0,
     ):
         """Prepare the fields.
@@ -71,19 +93,30 @@ class Trainer:
             surface: the person's head model.
             settings: how to optimise.
             shape: sizes of the head field.
+            device: where to train; None for the CPU.
             seed: of all randomness.
         """
         torch.manual_seed(seed)
-        self.footage = footage
-        self.embedding = embedding
-        self.settings = settings = settings or TrainingSettings()
+        self.device = device or torch.device("cpu")
+        self.footage = footage.to(self.device)
+        self.embedding = embedding.to(self.device)
+        with self.device:
+            self._prepare(self.footage, surface.to(self.device), settings or TrainingSettings(), shape)
+
+    def _prepare(
+        self, footage: Footage, surface: HeadSurface, settings: TrainingSettings, shape: HeadFieldShape | None
+    ) -> None:
+        self.settings = settings
         self.size = footage.images.shape[1]
         grid, self.hull, self._distances = _grid_around_head(footage, surface)
         head = HeadField(grid.box_min, grid.box_max, _expression_window(grid, surface.face_centre, shape), shape)
         torso = TorsoField()
         torso.initialise(footage.rotations, footage.translations)
         self.backgrounds = nn.Parameter(background_over_time(footage, settings.background_knots))
-        self.avatar = Avatar(head, torso, grid, self.backgrounds.detach()[-1].clone(), footage.camera)
+        self.avatar = Avatar(head, torso, grid, self.backgrounds.detach()[-1].clone(), footage.camera).to(self.device)
+        bodies = dilate(footage.masks[:: max(1, len(footage) // 100)] == BODY, max(2, self.size // 32)).any(0)
+        extent = nn.functional.adaptive_max_pool2d(bodies.float()[None], self.avatar.torso_extent.shape[0])
+        self.avatar.torso_extent.copy_(extent[0])
         self.avatar.background.requires_grad_(False)
         grid.density.view(-1).copy_(torch.where(self.hull, 4.0 * torch.exp(-self._distances.clamp_min(0.0) / 0.5), 0.0))
         self._voxels = torch.nonzero(self.hull).squeeze(1)
@@ -102,7 +135,7 @@ class Trainer:
             [
                 {"params": [head.basis_planes], "lr": settings.plane_rate, "weight_decay": settings.basis_decay},
                 {"params": planes, "lr": settings.plane_rate},
-                {"params": [*layers, *embedding.parameters()], "lr": settings.layer_rate},
+                {"params": [*layers, *self.embedding.parameters()], "lr": settings.layer_rate},
                 {"params": [self.backgrounds], "lr": settings.background_rate},
             ],
             betas=(0.9, 0.99),
@@ -121,6 +154,10 @@ class Trainer:
         Returns:
             The photometric loss of the step's rays.
         """
+        with self.device:
+            return self._step(progress)
+
+    def _step(self, progress: float) -> float:
         settings, avatar = self.settings, self.avatar
         warm = min(1.0, (self.steps + 1) / 50)
         falling = 0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
@@ -150,6 +187,60 @@ class Trainer:
             self._update_grid()
         self.steps += 1
         return float(photometric.detach())
+
+    @torch.no_grad()
+    def evaluate(self, footage: Footage) -> Quality:
+        """Render frames as a receiver would, without quantisation, and compare; see ``Quality``."""
+        self.avatar.background.copy_(self.backgrounds[-1])
+        self.avatar.forget_view()
+        expressions = self.embedding(footage.expressions.to(self.device))
+        full, head = [], []
+        for frame in range(len(footage)):
+            picture = self.avatar.render(
+                expressions[frame],
+                footage.rotations[frame].to(self.device),
+                footage.translations[frame].to(self.device),
+                self.size,
+                self.size,
+            ).cpu()
+            quality = picture_quality(picture, footage.images[frame], footage.masks[frame] == HEAD)
+            full.append(quality.psnr)
+            head.append(quality.head_psnr)
+        return Quality(sum(full) / len(full), sum(head) / len(head))
+
+    def state(self) -> dict[str, Tensor]:
+        """Return everything that training goes on from, as named tensors on the CPU."""
+        tensors = {f"avatar.{name}": value for name, value in self.avatar.state_dict().items()}
+        tensors |= {f"embedding.{name}": value for name, value in self.embedding.state_dict().items()}
+        tensors["backgrounds"] = self.backgrounds.detach()
+        for index, moments in self._optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
+        tensors["steps"] = torch.tensor(self.steps)
+        return {name: value.detach().cpu().clone() for name, value in tensors.items()}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from a ``state``.
+
+        Raises:
+            KeyError, RuntimeError, ValueError: the tensors are not those of this training.
+        """
+        parts: dict[str, dict[str, Tensor]] = {"avatar": {}, "embedding": {}}
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in tensors.items():
+            part, _, rest = name.partition(".")
+            if part == "optimiser":
+                index, _, moment = rest.partition(".")
+                moments.setdefault(int(index), {})[moment] = value
+            elif part in parts:
+                parts[part][rest] = value
+        self.avatar.load_state_dict(parts["avatar"])
+        self.embedding.load_state_dict(parts["embedding"])
+        with torch.no_grad():
+            self.backgrounds.copy_(tensors["backgrounds"])
+        state = self._optimiser.state_dict()
+        state["state"] = moments
+        self._optimiser.load_state_dict(state)
+        self.steps = int(tensors["steps"])
 
     def _geometry_loss(self, planes: Tensor) -> Tensor:
         """Return how far the density is from that of the head model: the start from which the pictures go on."""
@@ -230,5 +321,3 @@ def _expression_window(grid: DensityGrid, face_centre: Tensor, shape: HeadFieldS
     texel = (face_centre - grid.box_min) / (grid.box_max - grid.box_min) * (shape.resolution - 1)
     start = texel.round().long() - shape.moving_resolution // 2
     return start.clamp(0, shape.resolution - shape.moving_resolution)
-
-

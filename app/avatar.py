@@ -1,0 +1,166 @@
+"""An avatar file opened for a call: what drives it and what renders it."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from app.errors import UsageError, UserError
+from app.tracking.calibration_record import Calibration
+from codec.avatar_file import AvatarFile
+from codec.embedding import ExpressionEmbedding
+from codec.errors import AvatarFileError
+from codec.face_state import HeadPose
+from codec.tables import CodecTables
+from renderer.avatar import Avatar
+from renderer.field_file import FieldFileError, unpack_fields
+from renderer.process_settings import flush_denormals, keep_buffers_mapped
+
+META_LIMIT = 1 << 16
+EMBEDDING_LIMIT = 1 << 20
+
+
+class AvatarError(UserError):
+    """An avatar cannot be used."""
+
+
+class DeviceError(UsageError):
+    """The device that was asked for is not there."""
+
+
+def choose_device(wanted: str = "auto") -> torch.device:
+    """Return the device to render or train on.
+
+    Args:
+        wanted: "auto", "cpu", "cuda" or "cuda:N".
+
+    Raises:
+        DeviceError: a GPU was asked for and there is none that torch can use.
+    """
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise DeviceError(f"{wanted} is no device: use auto, cpu, cuda or cuda:0") from error
+    if device.type not in ("cpu", "cuda"):
+        raise DeviceError(f"{wanted} is not supported: use auto, cpu or cuda")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise DeviceError(
+            f"{wanted} was asked for, but torch sees no CUDA GPU: use --device cpu, or see nerfcall doctor"
+        )
+    return device
+
+
+def device_name(device: torch.device) -> str:
+    """Return a device as a person calls it."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedAvatar:
+    """An avatar file with its parts opened as they are needed."""
+
+    file: AvatarFile
+    path: Path
+    device: torch.device
+    tables: CodecTables
+    meta: dict[str, Any]
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of the avatar file, 32 bytes."""
+        return self.file.digest
+
+    @property
+    def short_id(self) -> bytes:
+        """What every packet carries of the digest."""
+        return self.file.short_id
+
+    @property
+    def device_name(self) -> str:
+        """The device as a person calls it."""
+        return device_name(self.device)
+
+    @cached_property
+    def field(self) -> Avatar:
+        """The fields, on the device. Raises AvatarError."""
+        try:
+            return unpack_fields(self.file["field"]).to(self.device)
+        except FieldFileError as error:
+            raise AvatarError(f"{self.path}: {error}; get the file again or enrol again") from error
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """What the tracker knows of the owner. Raises CalibrationError; AvatarFileError for a demonstration."""
+        return Calibration.parse(self.file["calibration"])
+
+    @cached_property
+    def embedding(self) -> ExpressionEmbedding:
+        """The expression embedding. Raises AvatarError; AvatarFileError for a demonstration, which has none."""
+        data = self.file["embedding"]
+        embedding = ExpressionEmbedding()
+        try:
+            if len(data) > EMBEDDING_LIMIT:
+                raise ValueError("too large")
+            embedding.load_state_dict(load(data))
+        except (SafetensorError, RuntimeError, ValueError) as error:
+            raise AvatarError(f"{self.path}: its expression embedding is damaged; enrol again") from error
+        return embedding.requires_grad_(False).eval()
+
+    def embed(self, expression: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Embed a tracked expression (79,) to (30,)."""
+        embedded: NDArray[np.float32] = self.embedding(torch.from_numpy(np.asarray(expression, np.float32))).numpy()
+        return embedded
+
+    def render(self, expression: NDArray[np.float32], pose: HeadPose, width: int, height: int) -> NDArray[np.uint8]:
+        """Return the picture (height, width, 3), RGB, of the embedded expression (30,) at a pose."""
+
+        def tensor(values: NDArray[np.float32]) -> torch.Tensor:
+            return torch.from_numpy(np.array(values, np.float32)).to(self.device)
+
+        with torch.inference_mode():
+            picture = self.field.render(
+                tensor(expression), tensor(pose.rotation), tensor(pose.translation), width, height
+            )
+        image: NDArray[np.uint8] = picture.cpu().numpy()
+        return image
+
+
+def load_avatar(path: str | Path, device: str = "auto") -> LoadedAvatar:
+    """Open an avatar file and check all that the call will rely on but the fields, which load on first use.
+
+    Raises:
+        AvatarError, AvatarFileError, TablesError: the file is missing, damaged or of another version; the sentence
+            names it and the remedy.
+    """
+    keep_buffers_mapped()
+    flush_denormals()
+    file = AvatarFile.read(path)
+    try:
+        if len(file["meta"]) > META_LIMIT:
+            raise ValueError("too large")
+        meta = json.loads(file["meta"])
+        if not isinstance(meta, dict):
+            raise TypeError("no object")
+    except (ValueError, TypeError, RecursionError) as error:
+        raise AvatarError(f"{path}: its description is damaged; get the file again or enrol again") from error
+    try:
+        tables = CodecTables.parse(file["tables"])
+    except AvatarFileError:
+        raise
+    except ValueError as error:
+        raise AvatarError(f"{path}: {error}") from error
+    return LoadedAvatar(file, Path(path), choose_device(device), tables, meta)
+
+
+def pack_embedding(embedding: ExpressionEmbedding) -> bytes:
+    """Return the bytes of an embedding's section."""
+    return save({name: value.detach().cpu().contiguous() for name, value in embedding.state_dict().items()})

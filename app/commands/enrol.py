@@ -1,0 +1,63 @@
+"""``nerfcall enrol``: makes a person's avatar from a minute or two of video."""
+
+import argparse
+
+HELP = "make your avatar from a clip or the camera"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("source", metavar="CLIP|camera:N", help="a minute or two of one person, or the camera")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE.avatar", help="avatar to write")
+    parser.add_argument("--name", default="", help="your name as the other side sees it")
+    parser.add_argument("--size", type=int, default=256, help="side of the training pictures in pixels (default: 256)")
+    parser.add_argument("--minutes", type=float, default=15.0, help="time to take in all (default: 15)")
+    parser.add_argument("--from", dest="start", type=float, default=0.0, metavar="S", help="first second of the clip")
+    parser.add_argument(
+        "--to",
+        dest="stop",
+        type=float,
+        metavar="S",
+        help="last second; what follows is held out (default: the last tenth is held out)",
+    )
+    parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda or cuda:N (default: auto)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Record if need be, train, write."""
+    from pathlib import Path
+
+    from app.capture.source import CAMERA_PREFIX
+    from app.enrolment.enrol import EnrolmentOptions, enrol
+    from app.errors import UsageError
+
+    output = Path(args.output)
+    if not output.parent.is_dir():
+        raise UsageError(f"the folder {output.parent} for the avatar does not exist")
+    if not 64 <= args.size <= 1024:
+        raise UsageError(f"--size {args.size} is out of range: choose 64 to 1024 pixels")
+    if not 0.5 <= args.minutes <= 24 * 60:
+        raise UsageError(f"--minutes {args.minutes:g} is out of range: choose half a minute to a day")
+    if args.start < 0 or (args.stop is not None and args.stop <= args.start):
+        raise UsageError("--from and --to must be seconds in the clip, --to after --from")
+
+    def options(clip: Path) -> EnrolmentOptions:
+        return EnrolmentOptions(clip, output, args.name, args.size, args.minutes, args.start, args.stop, args.device)
+
+    if args.source.startswith(CAMERA_PREFIX):
+        from app.enrolment.guided_recording import guided_recording
+
+        clip = output.with_name(output.name + ".recording.mp4")
+        if not clip.exists():
+            guided_recording(args.source, clip, print)
+        measured = enrol(options(clip), print)
+        if not options(clip).checkpoint.exists():
+            clip.unlink()
+    else:
+        measured = enrol(options(Path(args.source)), print)
+    print(
+        f"{output}: {output.stat().st_size / 1e6:.2f} MB; {measured.frames} held-out frames as the peer will see them: "
+        f"full frame {measured.quality.psnr:.2f} dB, head only {measured.quality.head_psnr:.2f} dB, "
+        f"{measured.payload_kbps:.2f} kbit/s payload"
+    )
+    return 0

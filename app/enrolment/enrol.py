@@ -1,0 +1,176 @@
+"""Enrolment: footage in, avatar out, within a time budget; broken off, it goes on where it was."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+from app.avatar import choose_device, device_name
+from app.enrolment.checkpoint import Checkpoint, CheckpointError
+from app.enrolment.export import Measured, finish
+from app.enrolment.footage import EnrolmentFootage, collect_footage
+from app.enrolment.surface import head_surface
+from app.errors import UserError
+from app.owner_keys import make_owner_key
+from app.progress import Progress
+from codec.embedding import ExpressionEmbedding
+from renderer.process_settings import flush_denormals, keep_buffers_mapped
+from renderer.training.trainer import Trainer
+
+CHECK_SECONDS = 60.0
+"""Between looks at held-out frames; each is followed by a checkpoint."""
+CHECK_FRAMES = 8
+FINISH_SECONDS = 45.0
+"""Kept of the budget for tables, packing and the last measurement."""
+
+
+class BrokenOffError(UserError):
+    """Enrolment was stopped before there was anything worth keeping."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentOptions:
+    """What is to be made."""
+
+    clip: Path
+    output: Path
+    name: str
+    size: int
+    minutes: float
+    start: float
+    stop: float | None
+    device: str
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where a broken-off training waits."""
+        return self.output.with_name(self.output.name + ".training")
+
+    def arguments(self) -> dict[str, object]:
+        """Return what a checkpoint must have in common with this enrolment."""
+        return {"clip": str(self.clip.resolve()), "size": self.size, "start": self.start, "stop": self.stop}
+
+
+def enrol(options: EnrolmentOptions, say: Callable[[str], None]) -> Measured:
+    """Train an avatar and write it.
+
+    An interrupt (Ctrl-C) ends the training with the best field so far and leaves a checkpoint, so that the same command
+    goes on from there.
+
+    Args:
+        options: what to make.
+        say: prints a sentence.
+
+    Raises:
+        SourceError, NoFaceError, FootageError: the clip does not serve.
+        CheckpointError: what waits beside the output is damaged or of another enrolment.
+        BrokenOffError: it was stopped before anything was trained.
+    """
+    keep_buffers_mapped()
+    flush_denormals()
+    began = time.monotonic()
+    device = choose_device(options.device)
+    say(f"enrolling at {options.size}² on {device_name(device)}, {options.minutes:g} minutes in all")
+    earlier = _earlier(options)
+    footage = collect_footage(str(options.clip), options.start, options.stop, options.size)
+    embedding = ExpressionEmbedding()
+    embedding.initialise(footage.training.expressions)
+    trainer = Trainer(footage.training, embedding, head_surface(footage.calibration), device=device)
+    spent = 0.0
+    if earlier is not None:
+        _restore(trainer, earlier, options)
+        spent = earlier.seconds
+        say(f"going on with the training that was broken off after {spent / 60:.1f} minutes")
+    budget = max(60.0 * options.minutes - (time.monotonic() - began) - FINISH_SECONDS, 5.0) + spent
+    trained, finished = _train(trainer, footage, options, spent, budget)
+    if trainer.steps == 0:
+        raise BrokenOffError("stopped before the training began; nothing was written")
+    file, measured = finish(trainer, embedding, footage, options.name, make_owner_key(), trained / 60)
+    file.write(options.output)
+    if finished:
+        options.checkpoint.unlink(missing_ok=True)
+    else:
+        say(f"stopped early: the same command goes on from {options.checkpoint}")
+    return measured
+
+
+def _earlier(options: EnrolmentOptions) -> Checkpoint | None:
+    if not options.checkpoint.exists():
+        return None
+    earlier = Checkpoint.read(options.checkpoint)
+    if earlier.arguments != options.arguments():
+        raise CheckpointError(
+            f"{options.checkpoint} is of another enrolment: give its clip, size and span again, or delete it"
+        )
+    return earlier
+
+
+def _restore(trainer: Trainer, earlier: Checkpoint, options: EnrolmentOptions) -> None:
+    try:
+        trainer.restore(earlier.tensors)
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise CheckpointError(
+            f"{options.checkpoint} was made by another version of the program: delete it to begin anew"
+        ) from error
+
+
+def _train(
+    trainer: Trainer, footage: EnrolmentFootage, options: EnrolmentOptions, spent: float, budget: float
+) -> tuple[float, bool]:
+    """Train until the budget (seconds in all, ``spent`` of them before) is used or an interrupt comes.
+
+    The trainer ends with the best field that was seen on held-out frames.
+
+    Returns:
+        Seconds trained in all, and whether the budget was used up.
+    """
+    shown = footage.held_out.select(torch.linspace(0, len(footage.held_out) - 1, CHECK_FRAMES).round().long())
+    best: dict[str, torch.Tensor] | None = None
+    best_psnr, note = -float("inf"), ""
+    checked = spent
+    loss = 0.0
+    with _interrupts() as interrupted, Progress(budget, "training") as progress:
+        while spent < budget and not interrupted():
+            started = time.monotonic()
+            latest = trainer.step(spent / budget)
+            loss = latest if loss == 0.0 else loss + 0.02 * (latest - loss)
+            spent += time.monotonic() - started
+            progress.update(min(spent, budget), f"step {trainer.steps}, loss {loss:.5f}{note}")
+            if spent - checked < CHECK_SECONDS and spent < budget and not interrupted():
+                continue
+            started = time.monotonic()
+            quality = trainer.evaluate(shown)
+            note = f", held out {quality.psnr:.2f} dB, head {quality.head_psnr:.2f} dB"
+            progress.update(min(spent, budget), f"step {trainer.steps}, loss {loss:.5f}{note}")
+            if spent < budget:
+                Checkpoint(options.arguments(), spent, trainer.state()).write(options.checkpoint)
+            if quality.psnr > best_psnr:
+                best_psnr, best = quality.psnr, trainer.state()
+            spent += time.monotonic() - started
+            checked = spent
+        finished = spent >= budget
+    if best is not None:
+        trainer.restore(best)
+    return spent, finished
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C into a question that can be asked; a second one acts as usual."""
+    seen = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal seen
+        seen = True
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: seen
+    finally:
+        signal.signal(signal.SIGINT, before)

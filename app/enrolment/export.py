@@ -1,0 +1,151 @@
+"""From a trained field to an avatar file: expression units, coding tables, measured quality."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from app.avatar import pack_embedding
+from app.enrolment.footage import EnrolmentFootage
+from codec.avatar_file import AvatarFile
+from codec.decoder import FrameDecoder
+from codec.embedding import ExpressionEmbedding
+from codec.encoder import FrameEncoder
+from codec.face_state import FaceState
+from codec.table_fitting import expression_steps
+from codec.tables import CodecTables
+from renderer.avatar import Avatar
+from renderer.field_file import pack_fields, unpack_fields
+from renderer.training.dataset import HEAD
+from renderer.training.trainer import Quality, Trainer, picture_quality
+
+PICTURE_ERROR = 0.5 / 255.0
+"""RMS change of a pixel by the rounding of the expression that nobody sees: about what rounding to 8 bits makes."""
+PROBE_FRAMES = 6
+PROBE_SIZE = 96
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the avatar achieves on held-out frames as a receiver sees them."""
+
+    quality: Quality
+    payload_kbps: float
+    """Whole packets, headers included, at the footage's frame rate."""
+    frames: int
+
+
+def finish(
+    trainer: Trainer,
+    embedding: ExpressionEmbedding,
+    footage: EnrolmentFootage,
+    name: str,
+    owner: bytes,
+    minutes: float,
+) -> tuple[AvatarFile, Measured]:
+    """Make the avatar file of a trained field and measure it; the trainer must not be used afterwards.
+
+    Args:
+        trainer: with the field to ship.
+        embedding: trained along.
+        footage: what it was trained on.
+        name: of the person, as the peer sees it.
+        owner: public key (32 bytes) of whoever may drive the avatar.
+        minutes: time that training took.
+    """
+    avatar = trainer.avatar.cpu()
+    embedding.cpu()
+    tracked = torch.from_numpy(np.stack([state.expression for state in footage.states]))
+    shift, scale = embedding.standardise(tracked)
+    avatar.rescale_expression(shift, scale)
+    with torch.no_grad():
+        avatar.background.copy_(trainer.backgrounds.detach()[-1].cpu())
+    avatar.forget_view()
+    embedding.requires_grad_(False)
+    embedded = embedding(tracked).numpy()
+    tables = CodecTables.fit(
+        embedded,
+        [state.pose for state in footage.states],
+        expression_step=expression_steps(expression_sensitivity(avatar, footage, embedded), PICTURE_ERROR),
+        focal=avatar.camera.focal,
+    )
+    packed = pack_fields(avatar)
+    shipped = unpack_fields(packed)
+    measured = measure(shipped, tables, footage, embedding(footage.held_out.expressions).numpy())
+    meta = {
+        "name": name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "size": trainer.size,
+        "owner": owner.hex(),
+        "training": {
+            "frames": len(footage.training),
+            "steps": trainer.steps,
+            "minutes": round(minutes, 1),
+            "held_out_frames": measured.frames,
+            "held_out_psnr_db": round(measured.quality.psnr, 2),
+            "held_out_head_psnr_db": round(measured.quality.head_psnr, 2),
+            "payload_kbps": round(measured.payload_kbps, 2),
+        },
+    }
+    sections = {
+        "meta": json.dumps(meta).encode(),
+        "calibration": bytes(footage.calibration),
+        "embedding": pack_embedding(embedding),
+        "tables": bytes(tables),
+        "field": packed,
+    }
+    return AvatarFile(sections), measured
+
+
+def expression_sensitivity(
+    avatar: Avatar, footage: EnrolmentFootage, embedded: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Return the RMS change (30,) of the picture, in [0, 1], per unit of each embedded component."""
+    chosen = np.linspace(0, len(embedded) - 1, PROBE_FRAMES).round().astype(int)
+    squares = np.zeros(embedded.shape[1])
+    for index in chosen:
+        pose = footage.states[index].pose
+        rotation, translation = torch.from_numpy(pose.rotation), torch.from_numpy(pose.translation)
+        for component in range(embedded.shape[1]):
+            pictures = []
+            for offset in (-0.5, 0.5):
+                expression = torch.from_numpy(embedded[index].copy())
+                expression[component] += offset
+                pictures.append(avatar.render(expression, rotation, translation, PROBE_SIZE, PROBE_SIZE).float() / 255)
+            squares[component] += float((pictures[1] - pictures[0]).square().mean())
+    sensitivity: NDArray[np.float64] = np.sqrt(squares / PROBE_FRAMES)
+    return sensitivity
+
+
+def measure(avatar: Avatar, tables: CodecTables, footage: EnrolmentFootage, embedded: NDArray[np.float32]) -> Measured:
+    """Send the held-out frames through coder, decoder and renderer and compare what comes out with the real frames.
+
+    Args:
+        avatar: as read back from its bytes.
+        tables: coding tables.
+        footage: with the held-out frames.
+        embedded: (F, 30) their expressions.
+    """
+    encoder, decoder = FrameEncoder(tables, bytes(2), None), FrameDecoder(tables, bytes(2))
+    held_out = footage.held_out
+    full, head, sizes = [], [], []
+    for frame in range(len(held_out)):
+        pose = footage.held_out_states[frame].pose
+        packet = bytes(encoder.encode(FaceState(embedded[frame], pose, frame / footage.fps)))
+        state = decoder.decode(packet, frame / footage.fps)
+        picture = avatar.render(
+            torch.from_numpy(state.expression),
+            torch.from_numpy(state.pose.rotation),
+            torch.from_numpy(state.pose.translation),
+            held_out.images.shape[2],
+            held_out.images.shape[1],
+        )
+        quality = picture_quality(picture, held_out.images[frame], held_out.masks[frame] == HEAD)
+        full.append(quality.psnr)
+        head.append(quality.head_psnr)
+        sizes.append(len(packet))
+    quality = Quality(float(np.mean(full)), float(np.mean(head)))
+    return Measured(quality, float(np.mean(sizes)) * 8 * footage.fps / 1000, len(held_out))

@@ -1,0 +1,62 @@
+"""What of a picture depends on its size alone, kept from frame to frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from renderer.camera import Camera, camera_directions, frame_coordinates, project
+from renderer.occupancy import DensityGrid
+
+if TYPE_CHECKING:
+    from renderer.avatar import Avatar
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """Rays, background and the torso's place for one picture size."""
+
+    width: int
+    height: int
+    uv: Tensor
+    """(height, width, 2) frame coordinates, clamped into the frame."""
+    directions: Tensor
+    """(height, width, 3) camera-space ray directions."""
+    background: Tensor
+    """(height, width, 3) float32; beyond the frame its border goes on."""
+    torso: Tensor
+    """(N,) indices of the pixels where the torso may be seen."""
+
+    @classmethod
+    def of(cls, avatar: Avatar, width: int, height: int) -> View:
+        """Prepare the view of an avatar at a size."""
+        uv = frame_coordinates(width, height, avatar.background.device)
+        grid = uv[None] * 2.0 - 1.0
+        image = avatar.background.detach().permute(2, 0, 1)[None]
+        extent = avatar.torso_extent[None, None]
+        background = F.grid_sample(image, grid, padding_mode="border", align_corners=False)
+        shown = F.grid_sample(extent, grid, padding_mode="border", align_corners=False)
+        return cls(
+            width,
+            height,
+            uv.clamp(0.0, 1.0),
+            camera_directions(avatar.camera, uv),
+            background[0].permute(1, 2, 0).contiguous(),
+            torch.nonzero(shown.flatten() > 1e-3).squeeze(1),
+        )
+
+    def head_window(
+        self, grid: DensityGrid, camera: Camera, rotation: Tensor, translation: Tensor
+    ) -> tuple[slice, slice]:
+        """Return the rows and columns that hold the projection of the head's box."""
+        uv = project(camera, grid.corners() @ rotation.T + translation)
+        side = min(self.width, self.height)
+        pixels = uv * side + torch.tensor([(self.width - side) / 2, (self.height - side) / 2], device=uv.device)
+        low, high = pixels.amin(0).floor().long().tolist(), pixels.amax(0).ceil().long().tolist()
+        left, right = (min(max(value, 0), self.width) for value in (low[0], high[0]))
+        top, bottom = (min(max(value, 0), self.height) for value in (low[1], high[1]))
+        return slice(top, bottom), slice(left, right)
