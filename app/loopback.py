@@ -22,7 +22,8 @@ STOP_SECONDS = 4.0
 """How long the sender may take to say goodbye."""
 MAX_COMPLAINT = 64 * 1024
 
-SOURCE_ENDED = "the recording has ended"
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""The receiver's number of threads is not for the sender, which needs one: more would take the renderer's cores."""
 
 
 class SenderError(UserError):
@@ -94,7 +95,7 @@ async def _start(arguments: Sequence[str]) -> asyncio.subprocess.Process:
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, **dict.fromkeys(_THREAD_VARIABLES, "1")},
     )
 
 

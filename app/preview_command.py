@@ -40,14 +40,16 @@ class Preview:
         limit_library_threads(self.threads)
         check_outputs(args)
 
-        from renderer.budget import FrameBudget
-
         from app.avatar import load_avatar
         from app.receiver import Receiver
+        from renderer.budget import FrameBudget
 
         self._args, self._seconds = args, seconds
         loaded = load_avatar(avatar, args.device)
         self.name = str(loaded.meta.get("name") or "")
+        camera = loaded.field.camera
+        self.principal = (camera.cx, camera.cy)
+        """Where the middle of the camera's picture lies in the square that the avatar shows, in sides of the square."""
         size = (args.width, args.height)
         self.receiver = Receiver(
             loaded, FrameBudget(args.fps), device=loaded.device_name, size=size, threads=self.threads

@@ -33,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Load both files, then render."""
+    import os
+
+    from app.call_command import limit_library_threads
     from app.errors import UsageError
     from app.playback import embedded_states
     from app.video_writer import check_video_path
@@ -49,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
     recording = Recording.read(args.recording)
     file = AvatarFile.read(args.avatar)
 
+    # One core is left to the video's encoder or the window.
+    limit_library_threads(max(1, (os.cpu_count() or 2) - 1))
     from app.avatar import load_avatar
 
     avatar = load_avatar(args.avatar, args.device)
@@ -78,14 +83,13 @@ def _show(args: argparse.Namespace, avatar: "LoadedAvatar", states: "list[FaceSt
     """Render in real time at the size of the window, again and again, until it is closed."""
     import time
 
-    from renderer.budget import FrameBudget
-
     from app.call_statistics import CallMeter
     from app.playback import Playback
     from app.window.application import interruptible, make_application
     from app.window.call_window import CallWindow
     from app.window.figures import local_rows, playing
     from app.window.live import Live
+    from renderer.budget import FrameBudget
 
     application = make_application()
     meter = CallMeter(avatar.device_name)

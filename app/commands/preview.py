@@ -50,7 +50,9 @@ def run(args: argparse.Namespace) -> int:
         sender = SenderCommand(args.avatar, args.source, args.loop, None if recorded else str(share.path))
 
         def make_window(painted: Callable[[Any], None]) -> "PreviewWindow":
-            return SignalPreview(preview.name, painted) if recorded else CameraPreview(preview.name, share, painted)
+            if recorded:
+                return SignalPreview(preview.name, painted)
+            return CameraPreview(preview.name, share, preview.principal, painted)
 
         ending = preview.on_window(make_window, sender, show=not args.headless, recorder=recorder)
     return preview.finish(ending)

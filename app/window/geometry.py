@@ -37,6 +37,21 @@ def letterbox(content_width: float, content_height: float, view_width: float, vi
     return Box((view_width - width) / 2, (view_height - height) / 2, width, height)
 
 
+def square_of(width: float, height: float, cx: float, cy: float) -> Box:
+    """Return the largest square within a picture in which the picture's middle lies at (``cx``, ``cy``).
+
+    ``cx`` and ``cy`` are in sides of the square from its upper left corner; a square that would reach beyond the
+    picture is moved inside.
+
+    >>> square_of(640, 480, 0.5, 0.5)
+    Box(x=80.0, y=0.0, width=480, height=480)
+    """
+    side = min(width, height)
+    left = min(max(width / 2 - cx * side, 0.0), width - side)
+    top = min(max(height / 2 - cy * side, 0.0), height - side)
+    return Box(left, top, side, side)
+
+
 def render_side(view_width: float, view_height: float, pixel_ratio: float) -> int:
     """Return the side, in device pixels, at which the square frame fills a view of that many logical pixels.
 

@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from app.window import theme
 from app.window.figures import Status, Tone
-from app.window.geometry import letterbox
+from app.window.geometry import letterbox, square_of
 
 PULSE_FRAMES_A_SECOND = 15
 """The waiting sign moves calmly: more would cost the renderer its time."""
@@ -34,11 +34,20 @@ def as_image(picture: NDArray[np.uint8]) -> QImage:
 class PictureView(QWidget):
     """Shows the newest picture, letterboxed as a square, with round corners; dims it and writes words over it.
 
-    ``bleed`` lets the picture fill the whole height with square corners, as in a window of its own.
+    ``bleed`` lets the picture fill the whole height with square corners, as in a window of its own. ``principal`` is
+    where the middle of a picture that is not square lies in the square that is shown, in its sides from the upper left
+    corner (``renderer.camera.Camera.cx, cy``).
     """
 
-    def __init__(self, *, bleed: bool = False, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        bleed: bool = False,
+        principal: tuple[float, float] = (0.5, 0.5),
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
+        self._principal = principal
         self._bleed = bleed
         self._image: QImage | None = None
         self._status: Status | None = None
@@ -54,7 +63,7 @@ class PictureView(QWidget):
         return self._status
 
     def show_picture(self, picture: NDArray[np.uint8]) -> None:
-        """Show a picture (H, W, 3), RGB; what is not square shows its middle."""
+        """Show a picture (H, W, 3), RGB, or of one that is not square the square that ``principal`` tells."""
         self._image = as_image(picture)
         self.update()
 
@@ -98,9 +107,8 @@ class PictureView(QWidget):
         if self._image is None:
             painter.fillRect(box, theme.SURFACE)
         else:
-            side = min(self._image.width(), self._image.height())
-            middle = QRectF((self._image.width() - side) / 2, (self._image.height() - side) / 2, side, side)
-            painter.drawImage(box, self._image, middle)
+            square = square_of(self._image.width(), self._image.height(), *self._principal)
+            painter.drawImage(box, self._image, QRectF(square.x, square.y, square.width, square.height))
         painter.restore()
         if not self._bleed:
             painter.setBrush(Qt.BrushStyle.NoBrush)

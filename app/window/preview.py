@@ -18,10 +18,15 @@ FPS_SPAN = 2.0
 
 
 class CameraPreview(PreviewWindow):
-    """The camera picture beside the rendering. ``share`` brings the pictures from the sender's process."""
+    """The camera picture beside the rendering.
 
-    def __init__(self, name: str, share: PictureShare, painted: Callable[[Any], None]) -> None:
-        self._picture = PictureView()
+    ``share`` brings the pictures from the sender's process; ``principal`` tells which square of them the avatar shows.
+    """
+
+    def __init__(
+        self, name: str, share: PictureShare, principal: tuple[float, float], painted: Callable[[Any], None]
+    ) -> None:
+        self._picture = PictureView(principal=principal)
         super().__init__(f"nerfcall: {name}", name, self._picture, "Camera", painted)
         self._share = share
         self._timestamps: list[float] = []

@@ -68,6 +68,18 @@ def test_a_wide_picture_shows_its_middle(application):
     view.close()
 
 
+def test_a_picture_is_cut_as_the_avatar_was(application):
+    """The framing of the enrolment, in numbers of its own: a square of side 60 at (48, 0) of a picture 120 by 60."""
+    picture = np.zeros((60, 120, 3), np.uint8)
+    picture[:, 48:108] = (10, 200, 10)
+    view = PictureView(bleed=True, principal=((120 / 2 - 48) / 60, 0.5))
+    view.resize(200, 200)
+    view.show_picture(picture)
+    image = view.grab().toImage()
+    assert {QColor(image.pixel(x, 100)).green() for x in (3, 100, 196)} == {200}
+    view.close()
+
+
 def test_a_frame_is_reported_once_when_it_was_painted_and_a_skipped_one_never(call, painted):
     skipped, shown = plain(10), plain(20)
     call.face.show_frame(skipped)
