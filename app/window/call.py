@@ -15,7 +15,7 @@ from app.window.application import interruptible, make_application
 from app.window.call_window import CallWindow, FaceWindow
 from app.window.figures import CallFigures, Status
 from app.window.live import FrameBox, Live
-from signaling.peer import Ending
+from signaling.peer import PEER_HAS_LEFT, Ending
 
 LINGER_SECONDS = 4.0
 """The window says so long how the call ended; then it closes by itself."""
@@ -96,8 +96,9 @@ def carry_call(
 
     def call_ended() -> None:
         live.refresh()
-        # What kept the call from coming about is said on the terminal; how it went to its end, in the window.
-        linger = show and background.error is None
+        # What kept the call from coming about is said on the terminal; that the other side ended it, in the window.
+        ending = background.result
+        linger = show and ending is not None and (ending.reason == PEER_HAS_LEFT or not ending.farewell)
         lingering.start(int(1000 * LINGER_SECONDS) if linger else 0)
 
     bridge.ended.connect(call_ended)

@@ -99,6 +99,13 @@ def test_closing_the_window_ends_the_call():
     assert one.finished_at is not None
 
 
+def test_a_call_that_ended_here_closes_the_window_at_once(monkeypatch):
+    monkeypatch.setattr(call, "LINGER_SECONDS", 60)
+    one, made = Call(10, HERE), []
+    assert call.carry_call(windows_made(made), one, one.run) == HERE
+    assert time.monotonic() - one.finished_at < 5
+
+
 def test_what_keeps_the_call_from_coming_about_is_raised_at_once():
     one, made = Call(0, failure=SignalingError("there is no room fox")), []
     before = time.monotonic()
