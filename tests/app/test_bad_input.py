@@ -72,7 +72,7 @@ CASES = [
     ("preview --avatar {}/damaged.avatar --headless --seconds 1", 1, "damaged.avatar"),
     ("preview --avatar {}/damaged.avatar --headless --seconds -1", 2, "--seconds"),
     ("preview --avatar {}/damaged.avatar --loss 2", 2, "--loss"),
-    ("preview --avatar {}/damaged.avatar --json {}/no/folder.json", 1, "{}/"),
+    ("preview --avatar {}/damaged.avatar --headless --seconds 1 --json {}/no/folder.json", 1, "{}/"),
     ("demo --loss much", 2, "--loss"),
     ("send abc --avatar {}/missing.avatar --source {}/faceless.mp4", 1, "missing.avatar"),
     ("send abc --avatar {}/damaged.avatar --source {}/faceless.mp4", 1, "damaged.avatar"),

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from tracking_synthetic import IDENTITY_SIZE, NAMED, make_parameters, make_person, make_tables
 
 from app.tracking.calibration import CalibrationFit, spread_frames
 from app.tracking.calibration_record import Calibration
 from app.tracking.person import PersonModel
 from app.tracking.solver import LandmarkSolver
 from codec.rotation import matrix_to_rotation_vector
+from tests.app.tracking.tracking_synthetic import IDENTITY_SIZE, NAMED, make_parameters, make_person, make_tables
 
 NOISE_CM = 0.03
 """A landmark's scatter on real footage: a third of a percent of the eye-corner distance."""

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from tracking_synthetic import make_parameters, make_person, make_tables
 
 from codec.face_state import EXPRESSION_SIZE
+from tests.app.tracking.tracking_synthetic import make_parameters, make_person, make_tables
 
 
 @pytest.fixture(scope="module")

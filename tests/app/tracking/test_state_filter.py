@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tracking_synthetic import make_parameters
 
 from app.bench.signals import jitter, lag, rotation_jitter
 from app.tracking.filter import StateFilter, smoothing_factor
 from app.tracking.person import Parameters
 from codec.rotation import rotation_vector_to_matrix
+from tests.app.tracking.tracking_synthetic import make_parameters
 
 FRAME = 1 / 25
 
