@@ -13,7 +13,7 @@ FRAME = 1 / 25
 
 
 def moving_head(seconds=12.0, noise=(0.3, 0.02, 0.1, 0.03), seed=0):
-    """A head that nods and turns as in talk, with measurement noise (degrees, cm, cm of depth, units); and the truth."""
+    """A nodding, turning head with measurement noise (degrees, cm, cm of depth, units); and the truth."""
     rng = np.random.default_rng(seed)
     times = np.arange(0.0, seconds, FRAME)
     angles = np.deg2rad(np.stack([4 * np.sin(2 * times), 8 * np.sin(1.3 * times + 1), 2 * np.sin(2.7 * times)], axis=1))
