@@ -68,10 +68,9 @@ def run(args: argparse.Namespace) -> int:
         if (missing := missing_screen()) is not None:
             raise UsageError(f"no window can be opened ({missing}): add --headless, with --record for a video")
 
-    from renderer.budget import FrameBudget
-
     from app.avatar import load_avatar
     from app.receiver import Receiver
+    from renderer.budget import FrameBudget
     from signaling.messages import normalise_room_code
 
     args.room = normalise_room_code(args.room)
