@@ -21,7 +21,7 @@ from app.loaded import RenderedAvatar
 from app.mailbox import Mailbox
 from app.session import Handshake, Hello, Rights, Role, shake_hands
 from app.window import figures
-from app.window.figures import Status
+from app.window.figures import Status, Tone
 from codec.decoder import FrameDecoder
 from codec.errors import PacketError
 from codec.face_state import FaceState
@@ -29,7 +29,7 @@ from codec.playout import PlayoutBuffer
 from signaling.errors import SignalingError
 from signaling.ice_servers import IceServers
 from signaling.identity import make_nonce
-from signaling.peer import Ending, Peer
+from signaling.peer import PEER_HAS_LEFT, Ending, Peer
 
 METER_SECONDS: Final = 0.25
 """Time between samples of the wire counters."""
@@ -194,7 +194,7 @@ class Receiver:
             measuring = asyncio.create_task(measure(peer, self.meter))
             self._status = None
             ending = await self._until_over(peer, seconds)
-            self._status = figures.peer_left(ending.reason)
+            self._status = ended_status(ending)
         finally:
             self._stop.set()
             if measuring is not None:
@@ -300,6 +300,13 @@ class Receiver:
         if time.monotonic() - self._last_packet > SILENT_SECONDS:
             return figures.reconnecting()
         return figures.live() if self._present else figures.away()
+
+
+def ended_status(ending: Ending) -> Status:
+    """Return in words that a call is over, and who ended it."""
+    if ending.reason == PEER_HAS_LEFT:
+        return figures.peer_left()
+    return Status("Ended", "The call has ended", f"{ending.reason[:1].upper()}{ending.reason[1:]}.", Tone.OVER)
 
 
 def looks_alike(first: FaceState, second: FaceState) -> bool:

@@ -18,7 +18,7 @@ from app.call_statistics import CallMeter, CallStatistics
 from app.capture.pacing import paced
 from app.capture.source import Frame, Source
 from app.loaded import DrivenAvatar
-from app.receiver import measure, until_stopped
+from app.receiver import ended_status, measure, until_stopped
 from app.recording_player import paced_states
 from app.session import Handshake, Hello, Rights, Role, shake_hands
 from app.window import figures
@@ -144,7 +144,7 @@ class Sender:
             raise
         finally:
             self._stop.set()
-        self._status = figures.peer_left(ending.reason)
+        self._status = ended_status(ending)
         return ending
 
     async def _call(

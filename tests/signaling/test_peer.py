@@ -2,9 +2,11 @@
 
 import asyncio
 import random
+import socket
 import time
 
 import pytest
+from aioice import ice
 
 from signaling import datagrams
 from signaling import peer as peer_module
@@ -142,6 +144,36 @@ async def test_every_byte_on_the_wire_is_counted(monkeypatch, server):
     await a.close()
     await b.close()
     relay.close()
+
+
+@pytest.mark.parametrize(("address", "headers"), [("127.0.0.1", 28), ("::1", 48)])
+async def test_headers_are_counted_by_the_family_of_the_socket(monkeypatch, server, address, headers):
+    if ":" in address and not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    monkeypatch.setattr(ice, "get_host_addresses", lambda **_: [address])
+    sent = []
+    original = ice.StunProtocol.send_stun
+    monkeypatch.setattr(
+        ice.StunProtocol,
+        "send_stun",
+        lambda self, message, to: (sent.append(len(bytes(message))), original(self, message, to)),
+    )
+    meter = datagrams.DatagramMeter()
+    with datagrams.gathering(meter, loopback=False):
+        here, there = ice.Connection(ice_controlling=True), ice.Connection(ice_controlling=False)
+        await here.gather_candidates()
+        await there.gather_candidates()
+    for one, other in ((here, there), (there, here)):
+        one.remote_username, one.remote_password = other.local_username, other.local_password
+        for candidate in other.local_candidates:
+            await one.add_remote_candidate(candidate)
+        await one.add_remote_candidate(None)
+    await asyncio.gather(here.connect(), there.connect())
+    await here.send(bytes(100))
+    await there.recv()
+    assert meter.counter.bytes_out == sum(sent) + 100 + headers * (len(sent) + 1)
+    assert meter.counter.datagrams_out == len(sent) + 1
+    await asyncio.gather(here.close(), there.close())
 
 
 async def test_a_farewell_ends_the_other_side_at_once(meet):
