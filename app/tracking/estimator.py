@@ -64,7 +64,7 @@ class StateEstimator:
         seen = normalise(landmarks.points, *self._size)
         solved = None
         if self._solved is not None and timestamp - self._seen_at <= MAX_GAP_SECONDS:
-            solved = self._accepted(self._solver.step(self._solved, seen), seen)
+            solved = self._accepted(self._solver.follow(self._solved, seen), seen)
         if solved is None:
             # A face that has appeared, or one that has jumped so far that one step does not reach it.
             self._filter = StateFilter(self._smoothing)

@@ -15,7 +15,7 @@ FACE_OVAL = (
 )  # fmt: skip
 """MediaPipe's indices of the outline of the face. These follow the silhouette, not the skin."""
 
-OVAL_WEIGHT = 0.15
+OVAL_WEIGHT = 0.5
 """Relative information of an outline point: it slides over the skin as the head turns."""
 
 

@@ -3,7 +3,7 @@
 Damped Gauss-Newton on a maximum a posteriori problem. With r the landmarks' residual in centimetres at the face::
 
     sum_i w_i |r_i|^2 / sigma^2 + sum_k e_k^2 / s_k^2 + one-sided bounds on the named units
-        + |e - e_before|^2 / tau^2
+        + sum_k (e_k - before_k)^2 / t_k^2
 
 One warm-started step follows a face; a face that appears needs a few more, the first ones on the pose alone.
 """
@@ -31,8 +31,11 @@ class SolverSettings:
     """Of the model's own standard deviations of the coefficients about rest."""
     bound_sigma: float = 0.03
     """By how much a named unit may fall below 0 or exceed 1."""
-    temporal_sigma: float = 0.0
-    """Of an expression coefficient's change from frame to frame; 0: no temporal prior."""
+    change_scale: float = 0.6
+    """Of the model's own standard deviations, for a coefficient's change from frame to frame; 0: no temporal prior.
+
+    Coefficients that the landmarks determine follow at once; those that they hardly show do not follow the noise.
+    """
     bound_rounds: int = 3
     """Rounds in which the bounds that act are found."""
 
@@ -54,6 +57,14 @@ class LandmarkSolver:
             parameters = self.step(parameters, seen, pose_only=index < 3)
         return parameters
 
+    def follow(self, before: Parameters, seen: Array) -> Parameters:
+        """Return the parameters of the frame that follows ``before``: one step, with the temporal prior."""
+        rows, residual = self.weighted_rows(before, seen)
+        prior = np.zeros_like(self._ridge)
+        if self.settings.change_scale:
+            prior = (self.settings.change_scale * self.person.tables.expression_sigma) ** -2.0
+        return before.stepped(self._bounded_step(before.expression, rows.T @ rows, rows.T @ residual, prior))
+
     def step(self, parameters: Parameters, seen: Array, pose_only: bool = False) -> Parameters:
         """Return ``parameters`` after one Gauss-Newton step towards the landmarks ``seen`` (478, 2)."""
         rows, residual = self.weighted_rows(parameters, seen)
@@ -64,7 +75,9 @@ class LandmarkSolver:
             step = np.zeros(POSE_SIZE + EXPRESSION_SIZE)
             step[:POSE_SIZE] = np.linalg.solve(normal, gradient)
             return parameters.stepped(step)
-        return parameters.stepped(self._bounded_step(parameters.expression, normal, gradient))
+        return parameters.stepped(
+            self._bounded_step(parameters.expression, normal, gradient, np.zeros_like(self._ridge))
+        )
 
     def weighted_rows(self, parameters: Parameters, seen: Array) -> tuple[Array, Array]:
         """Return the whitened Jacobian (956, 85) and residual (956,) of the landmarks ``seen`` (478, 2)."""
@@ -80,28 +93,26 @@ class LandmarkSolver:
     def regularise(self, expression: Array, normal: Array, gradient: Array) -> tuple[Array, Array]:
         """Return one frame's normal equations with the priors added, the bounds as they act at ``expression``."""
         below, above = self._named & (expression < 0.0), self._named & (expression > 1.0)
-        return self._with_priors(expression, normal, gradient, below, above)
+        return self._with_priors(expression, normal, gradient, below, above, np.zeros_like(self._ridge))
 
     def _with_priors(
-        self, expression: Array, normal: Array, gradient: Array, below: Mask, above: Mask
+        self, expression: Array, normal: Array, gradient: Array, below: Mask, above: Mask, inertia: Array
     ) -> tuple[Array, Array]:
         settings = self.settings
         bound = settings.bound_sigma**-2
-        precision = self._ridge + bound * (below | above)
-        if settings.temporal_sigma:
-            precision = precision + settings.temporal_sigma**-2
+        precision = self._ridge + inertia + bound * (below | above)
         diagonal = np.arange(POSE_SIZE, POSE_SIZE + EXPRESSION_SIZE)
         system, right = normal.copy(), gradient.copy()
         system[diagonal, diagonal] += precision
         right[POSE_SIZE:] += bound * (above * (1.0 - expression) - below * expression) - self._ridge * expression
         return system, right
 
-    def _bounded_step(self, expression: Array, normal: Array, gradient: Array) -> Array:
+    def _bounded_step(self, expression: Array, normal: Array, gradient: Array, inertia: Array) -> Array:
         """Solve the regularised normal equations; which bounds act is found by repetition."""
-        target = expression
         below = above = np.zeros(EXPRESSION_SIZE, np.bool_)
         for _ in range(self.settings.bound_rounds + 1):
-            step: Array = np.linalg.solve(*self._with_priors(expression, normal, gradient, below, above))
+            system, right = self._with_priors(expression, normal, gradient, below, above, inertia)
+            step = np.asarray(np.linalg.solve(system, right), np.float64)
             target = expression + step[POSE_SIZE:]
             before = below, above
             below, above = self._named & (target < 0.0), self._named & (target > 1.0)
