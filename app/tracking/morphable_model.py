@@ -7,6 +7,7 @@ A head is ``mean + identity @ identity_basis + expression @ expression_basis``: 
 
 import hashlib
 import io
+import tokenize
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ SLIDE_TERMS = 5
 _MAX_FILE_BYTES = 8 << 20
 _MAX_VERTICES, _MAX_TRIANGLES, _MAX_IDENTITY, _MAX_REGIONS = 20_000, 40_000, 200, 64
 _MAX_NAME = 64
+_READ_ERRORS = (
+    *(ValueError, KeyError, TypeError, SyntaxError, tokenize.TokenError),  # an array's header, read as a literal
+    *(EOFError, OSError, RuntimeError, zlib.error, zipfile.BadZipFile),
+)
 
 
 class MorphableModelError(UserError):
@@ -89,7 +94,7 @@ class MorphableModel:
         """Read the bytes of a model's npz file; ``name`` is what errors call it. Nothing in it is trusted."""
         try:
             return _parse(data)
-        except (ValueError, KeyError, EOFError, OSError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
+        except _READ_ERRORS as error:
             raise MorphableModelError(
                 f"{name} is no valid morphable model ({error}); install nerfcall anew or bake the model again"
             ) from error

@@ -46,6 +46,26 @@ class Sighting:
         return float(self.focal * SIZE / -self.translation[2])
 
 
+def save_sightings(path: Path, seen: list[Sighting]) -> None:
+    """Write ``seen`` to an npz file."""
+    with path.open("wb") as file:
+        np.savez(
+            file,
+            vertices=np.stack([s.vertices for s in seen]).astype(np.float32),
+            rotation=np.stack([s.rotation for s in seen]),
+            translation=np.stack([s.translation for s in seen]),
+            focal=np.array([s.focal for s in seen]),
+            landmarks=np.stack([s.landmarks for s in seen]),
+        )
+
+
+def load_sightings(path: Path) -> list[Sighting]:
+    """Read what `save_sightings` wrote."""
+    with np.load(path, allow_pickle=False) as data:
+        columns = [data[name] for name in ("vertices", "rotation", "translation", "focal", "landmarks")]
+    return [Sighting(v.astype(np.float64), r, t, float(f), points) for v, r, t, f, points in zip(*columns, strict=True)]
+
+
 def rotation_of(yaw: float, pitch: float, roll: float) -> Floats:
     """Return Rz(roll) Rx(-pitch) Ry(yaw): yaw turns the face to picture right, pitch up, roll counter-clockwise."""
     cy, sy, cp, sp, cr, sr = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch), np.cos(roll), np.sin(roll)
@@ -103,8 +123,8 @@ def sightings(
     landmarker_model: Path,
     count: int,
     seed: int,
-    yaw: float = 0.6,
-    pitch: float = 0.35,
+    yaw: float = 0.75,
+    pitch: float = 0.42,
     pictures: list[NDArray[np.uint8]] | None = None,
 ) -> Iterator[Sighting]:
     """Render ``count`` random heads and detect on each; yields those on which a face was found.

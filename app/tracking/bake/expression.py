@@ -2,15 +2,19 @@
 
 **Named units** (one-sided, about [0, 1]): MakeHuman's facial units, which carry ARKit's names, left out two.
 ``tongueOut`` moves nothing that a landmark sees. ``mouthClose`` undoes ``jawOpen`` at the lips, has no meaning without
-it, and alone lets a fit trade one against the other; what it says beyond the jaw is offered as a further direction.
-The gaze units are doubled: MakeHuman's turn an eyeball by 10 to 15 degrees, people's eyes turn by 25 to 30. Eyeballs
-rotate about their centres.
+it, and alone lets a fit trade one against the other; what it says beyond the other units is a further direction.
+The gaze units are enlarged: MakeHuman's turn an eyeball by 10 to 15 degrees, people's eyes turn by 25 to 30. Eyeballs
+rotate about their centres; lids follow by less, so that a look down stays apart from a blink.
 
-**Further directions** (signed): MakeHuman's local face controls, which shape a person's features, move the same
-features in an expression: the height of a lid over the pupil, the corner of an eye, a lip's middle or its outer part,
-the wing of a nose, a cheek. Each is taken left and right apart, and what the units (and the directions chosen before)
-can say of it is projected out, as 2-D landmarks see it; the remainder is a direction of its own. They are chosen one
-by one, the largest remainder first, at an amplitude that faces show.
+**Further directions** (signed): MakeHuman's local face controls, made to shape a person's features, also move the
+features of a face that acts. Each is taken left and right apart, and what the units can say of it, as 2-D landmarks
+see it, is projected out: the remainder is a direction of its own. `FURTHER` are 14 pairs and ``mouthClose``, chosen
+thus: the named units were fitted to tracks of several people in conversation and speech, static offsets and all that
+is linear in pose were removed from what the units left over, and one by one the pair that explained most of the rest
+was taken. Controls that no muscle moves (the place of the eyes, the bridge of the nose, the jaw bone) did not stand
+for election, and lids and cheeks got their seats (``eye-height2``, ``eye-bag-height``, ``cheek-volume``) even where
+their part in landmarks is small, because a picture shows them. Most of the gain is in the lips: their width, fullness
+and height on each side, beside the wings of the nose, the corners and lids of the eyes, and the brows' height and tilt.
 """
 
 from dataclasses import dataclass
@@ -23,31 +27,35 @@ from app.tracking.bake.source import HeadSource
 Floats = NDArray[np.float64]
 EXPRESSIONS = 79
 LEFT_OUT = ("tongueOut", "mouthClose")
-GAZE_GAIN = 2.0
+GAZE_GAIN, LID_GAIN = 2.0, 1.4
+"""How much further than MakeHuman's the gaze units turn the eyeball and move the lids."""
 FURTHER_PEAK = 0.5
 """Centimetres by which a further direction moves the vertex that it moves most, at coefficient 1."""
 
-# How far, as a share of the control's range, an expression moves what the control shapes.
-_AMPLITUDES = {
-    "mouth-": 0.5,
-    "cheek-": 0.4,
-    "chin-jaw-drop": 0.4,
-    "chin-height": 0.3,
-    "chin-prominent": 0.3,
-    "eye-height": 0.8,
-    "eye-corner": 0.5,
-    "eye-eyefold": 0.4,
-    "eye-bag": 0.4,
-    "eye-push": 0.4,
-    "nose-flaring": 0.6,
-    "nose-nostrils": 0.4,
-    "nose-base-up": 0.4,
-    "nose-point-up": 0.3,
-    "nose-compression": 0.3,
-    "nose-trans-out": 0.3,
-    "forehead-temple": 0.3,
-    "eyebrows-": 0.6,
-}
+FURTHER = (
+    "mouth-upperlip-width-incr",
+    "mouth-lowerlip-width-incr",
+    "mouth-lowerlip-volume-incr",
+    "mouth-scale-vert-incr",
+    "mouth-trans-up",
+    "mouth-angles-up",
+    "nose-base-up",
+    "nose-nostrils-width-incr",
+    "eye-corner2-up",
+    "eye-height2-incr",
+    "eye-bag-height-incr",
+    "eyebrows-trans-up",
+    "eyebrows-angle-up",
+    "cheek-volume-incr",
+)
+"""MakeHuman's controls that are taken left and right apart; ``mouthClose`` is the 29th."""
+
+RIDGE = 0.02
+"""Square centimetres, summed over the landmarks."""
+_SIGMAS = {"eyeBlink": 0.5, "eyeLook": 0.3, "mouthSmile": 0.4, "browDown": 0.3, "browOuterUp": 0.3, "jawOpen": 0.3}
+_OTHER_SIGMA = 0.25
+"""Standard deviations of coefficients in lively faces, of the order that fits to footage show: a full blink and a
+broad smile are common, a full sneer is not."""
 _SEAM = 0.7
 """Centimetres over which a control that spans both sides fades out across the middle."""
 
@@ -59,17 +67,19 @@ class ExpressionBasis:
     names: list[str]
     directions: Floats
     named: int
+    sigma: Floats
+    """(79,) standard deviations of the coefficients that a prior may assume."""
 
 
 def facial_units(source: HeadSource, mean: Floats) -> tuple[list[str], Floats]:
-    """Return names and displacements (50, V, 3) of the named units, gaze doubled and eyeballs turned rigidly."""
+    """Return names and displacements (50, V, 3) of the named units, gaze enlarged and eyeballs turned rigidly."""
     names, units = [], []
     for name, action in zip(source.action_names, source.actions, strict=True):
         if name in LEFT_OUT:
             continue
         unit = action.copy()
         if name.startswith("eyeLook"):
-            unit *= GAZE_GAIN
+            unit *= LID_GAIN
             eye = source.regions["eye_left" if name.endswith("Left") else "eye_right"]
             unit[eye] = _turned(source.vertices[eye], action[eye], mean[eye])
         names.append(name)
@@ -94,42 +104,36 @@ def _turned(rest: Floats, moved_by: Floats, eyeball: Floats) -> Floats:
     return displacement
 
 
-def candidates(source: HeadSource, mean: Floats) -> tuple[list[str], Floats]:
-    """Return names and displacements (C, V, 3) of the one-sided signed controls that an expression may use."""
+def further_controls(source: HeadSource, mean: Floats) -> tuple[list[str], Floats]:
+    """Return names and displacements (29, V, 3) of the signed directions before the units' part is taken out."""
     names, moves = [], []
     left = 1 / (1 + np.exp(-mean[:, 0] / (_SEAM / 4)))
-    for name, (positive, negative) in zip(source.control_names, source.controls, strict=True):
-        base = name[2:] if name[:2] in ("l-", "r-") else name
-        amplitude = next((a for key, a in _AMPLITUDES.items() if base.startswith(key)), None)
-        if amplitude is None:
-            continue
-        signed = amplitude * (positive - negative) / 2
-        if name[:2] in ("l-", "r-"):
-            names.append(f"{base}-{'left' if name[0] == 'l' else 'right'}")
-            moves.append(signed)
-        else:
-            for side, share in (("left", left), ("right", 1 - left)):
-                names.append(f"{base}-{side}")
-                moves.append(signed * share[:, None])
+    for base in FURTHER:
+        for side, share in (("left", left), ("right", 1 - left)):
+            own = f"{side[0]}-{base}"
+            if own in source.control_names:
+                positive, negative = source.controls[source.control_names.index(own)]
+                share = np.ones_like(share)
+            else:
+                positive, negative = source.controls[source.control_names.index(base)]
+            names.append(f"{base}-{side}")
+            moves.append((positive - negative) / 2 * share[:, None])
     names.append("mouthClose")
-    moves.append(0.2 * source.actions[source.action_names.index("mouthClose")])
+    moves.append(source.actions[source.action_names.index("mouthClose")])
     return names, np.stack(moves)
 
 
 def expression_basis(
-    source: HeadSource,
-    mean: Floats,
-    landmark_triangles: NDArray[np.int32],
-    landmark_barycentrics: Floats,
-    count: int = EXPRESSIONS,
+    source: HeadSource, mean: Floats, landmark_triangles: NDArray[np.int32], landmark_barycentrics: Floats
 ) -> ExpressionBasis:
-    """Choose ``count`` directions as the module's docstring says.
+    """Return the 79 directions as the module's docstring says.
 
     ``landmark_triangles`` (478,) and ``landmark_barycentrics`` (478, 3) say where landmarks lie: what they see of a
-    direction (frontal, depth at a third of its weight) decides what counts as already said and as large.
+    direction (frontal, depth at a third of its weight) is what the units may take out of it.
     """
     unit_names, units = facial_units(source, mean)
-    control_names, controls = candidates(source, mean)
+    control_names, controls = further_controls(source, mean)
+    controls *= (FURTHER_PEAK / np.linalg.norm(controls, axis=2).max(axis=1))[:, None, None]
 
     def observed(moves: Floats) -> Floats:
         at = np.einsum("mnkc,nk->mnc", moves[:, source.triangles[landmark_triangles]], landmark_barycentrics)
@@ -137,23 +141,12 @@ def expression_basis(
         return seen
 
     # Ridge: a combination of units may stand in for a control only at coefficients that faces have.
-    unit_seen = observed(units)
-    gram = unit_seen @ unit_seen.T + np.eye(len(units)) * (0.05**2 * unit_seen.shape[1] / 3 / 9)
-    share = np.linalg.solve(gram, unit_seen @ observed(controls).T)  # (units, C)
+    seen = observed(units)
+    share = np.linalg.solve(seen @ seen.T + RIDGE * np.eye(len(units)), seen @ observed(controls).T)  # (50, 29)
     remainders = controls - np.tensordot(share.T, units, axes=1)
-    seen = observed(remainders)
-
-    chosen: list[int] = []
-    names, directions = list(unit_names), list(units)
-    left = seen.copy()
-    while len(directions) < count:
-        gain = (left**2).sum(1)
-        gain[chosen] = -1
-        pick = int(gain.argmax())
-        chosen.append(pick)
-        direction = left[pick] / np.linalg.norm(left[pick])
-        left = left - np.outer(left @ direction, direction)
-        move = remainders[pick]
-        names.append(control_names[pick])
-        directions.append(move * (FURTHER_PEAK / np.linalg.norm(move, axis=1).max()))
-    return ExpressionBasis(names, np.stack(directions), len(units))
+    remainders *= (FURTHER_PEAK / np.linalg.norm(remainders, axis=2).max(axis=1))[:, None, None]
+    names = unit_names + control_names
+    if len(names) != EXPRESSIONS:
+        raise ValueError(f"{len(names)} directions instead of {EXPRESSIONS}")
+    sigma = [next((s for start, s in _SIGMAS.items() if name.startswith(start)), _OTHER_SIGMA) for name in names]
+    return ExpressionBasis(names, np.concatenate([units, remainders]), len(units), np.array(sigma))

@@ -5,6 +5,9 @@ from numpy.typing import NDArray
 
 from app.tracking.bake.source import HeadSource
 
+OFF_FACE_WEIGHT = 0.15
+"""Weight of a vertex off the face in the principal components: skull and ears vary more than landmarks can tell."""
+
 
 def face_mask(source: HeadSource) -> NDArray[np.bool_]:
     """Return the vertices (V,) of the visible front of the face: what alignment and fit go by."""
@@ -12,7 +15,8 @@ def face_mask(source: HeadSource) -> NDArray[np.bool_]:
     v = source.vertices
     eyes = v[regions["eye_left"] | regions["eye_right"]].mean(0)
     front = (v[:, 2] > eyes[2] - 3.5) & (v[:, 1] > eyes[1] - 13.5) & (v[:, 1] < eyes[1] + 6.5)
-    return front & ~(regions["neck"] | regions["ears"] | regions["cavity"])
+    face: NDArray[np.bool_] = front & ~(regions["neck"] | regions["ears"] | regions["cavity"])
+    return face
 
 
 def ear_centre(source: HeadSource, vertices: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -35,17 +39,15 @@ def similarity(
     return scale, rotation, mf - scale * rotation @ mm
 
 
-def identity_basis(
-    source: HeadSource, components: int = 40
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
+def identity_basis(source: HeadSource, components: int = 40) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """Align the random adults by similarity on the face and take principal components.
 
     Size is removed along with the pose, because a picture cannot tell a large head far away from a small one near by;
     the mean keeps the size of the average adult.
 
     Returns:
-        mean (V, 3), basis (K, V, 3) per standard deviation, ear centre (3,) in the template's frame, and the share
-        of variance that the K components hold. Mean is relative to the ear centre.
+        mean (V, 3) relative to the point between the ears, basis (K, V, 3) per standard deviation, and the share of
+        (weighted) variance that the K components hold.
     """
     face = face_mask(source)
     reference = source.identities.mean(0)
@@ -56,15 +58,12 @@ def identity_basis(
             aligned.append(scale * person @ rotation.T + translation)
         reference = np.mean(aligned, axis=0)
     deviations = np.stack(aligned).reshape(len(aligned), -1) - reference.ravel()
-    gram = deviations @ deviations.T / (len(aligned) - 1)
+    weighted = deviations * np.sqrt(np.repeat(np.where(face, 1.0, OFF_FACE_WEIGHT), 3))
+    gram = weighted @ weighted.T / (len(aligned) - 1)
     values, vectors = np.linalg.eigh(gram)
     values, vectors = values[::-1], vectors[:, ::-1]
-    # (N-1) * value is the squared length of V^T d: this gives displacement per standard deviation.
+    # Unit vectors over the people: their inner product with the deviations is displacement per standard deviation.
     basis = (vectors[:, :components].T @ deviations) / np.sqrt(len(aligned) - 1)
     origin = ear_centre(source, reference)
-    return (
-        reference - origin,
-        basis.reshape(components, *reference.shape),
-        origin,
-        float(values[:components].sum() / values.sum()),
-    )
+    share = float(values[:components].sum() / values.sum())
+    return reference - origin, basis.reshape(components, *reference.shape), share

@@ -21,7 +21,8 @@ def vertex_normals(vertices: Floats, triangles: NDArray[np.int32]) -> Floats:
     for corner in range(3):
         np.add.at(normals, triangles[:, corner], face)
     length = np.linalg.norm(normals, axis=1, keepdims=True)
-    return normals / np.maximum(length, 1e-12)
+    unit: Floats = normals / np.maximum(length, 1e-12)
+    return unit
 
 
 def openness(vertices: Floats, triangles: NDArray[np.int32], directions: int = 80) -> Floats:
@@ -66,7 +67,7 @@ def _brow(place: NDArray[np.float32]) -> NDArray[np.float32]:
     half = 0.42 * (1 - 0.6 * along)
     inside = np.clip((half - np.abs(up - middle)) / 0.12 + 0.5, 0, 1)
     ends = np.clip((across - 1.1) / 0.3, 0, 1) * np.clip((5.3 - across) / 0.4, 0, 1)
-    brow: NDArray[np.float32] = inside * ends * (out > -2)
+    brow: NDArray[np.float32] = (inside * ends * (out > -2)).astype(np.float32)
     return brow
 
 
@@ -88,13 +89,13 @@ class Paint:
     def of(cls, source: HeadSource, mean: Floats) -> "Paint":
         """Work the fields out from MakeHuman's own masks and controls; ``mean`` is the head at rest (V, 3)."""
         regions = source.regions
-        x, y, z = mean.T
+        y, z = mean[:, 1], mean[:, 2]
         eyes = regions["eye_left"] | regions["eye_right"]
         hairline = np.maximum(y - (mean[eyes, 1].mean() + 6.8), np.minimum(3.0 - z, y + 2.0))
         hair = np.clip(hairline / 1.0 + 0.5, 0, 1) * ~(regions["ears"] | eyes | regions["cavity"])
         return cls(
             lips=regions["lips"].astype(float),
-            lashes=regions["eyelids"] * 1.0,
+            lashes=regions["eyelids"].astype(float),
             cavity=regions["cavity"].astype(float),
             hair=hair,
             openness=openness(mean, source.triangles),
