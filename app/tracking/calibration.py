@@ -32,6 +32,8 @@ OFFSET_SIGMA = 0.3
 SHAPE_ROUNDS = 8
 OFFSET_ROUNDS = 6
 MAX_LOG_FOCAL_STEP = 0.2
+ODD_FRAME = 2.0
+"""A frame that the average person fits so many times worse than the median frame shows something else: left out."""
 
 
 class NoFaceError(UserError):
@@ -44,12 +46,13 @@ def calibrate(
     image_height: int,
     model: MorphableModel,
     progress: ReportProgress | None = None,
+    key_frames: int = KEY_FRAMES,
 ) -> Calibration:
     """Return the calibration of the person whose ``landmarks`` were found in a recording.
 
-    A few dozen frames that differ most in pose and expression are chosen and fitted together: bundle adjustment
-    over their poses and expressions, the identity and the focal length; then the landmarks' static offsets from what
-    remains.
+    Up to ``key_frames`` frames that differ most in pose and expression are chosen and fitted together: bundle
+    adjustment over their poses and expressions, the identity and the focal length; then the landmarks' static offsets
+    from what remains.
 
     Raises:
         NoFaceError: a face is seen in fewer than five frames.
@@ -59,7 +62,7 @@ def calibrate(
         raise NoFaceError(
             f"a face is seen in {len(found)} of {len(landmarks)} pictures; at least {MIN_FRAMES} are needed"
         )
-    frames = [found[index] for index in spread_frames(np.stack(found), KEY_FRAMES)]
+    frames = [found[index] for index in spread_frames(np.stack(found), key_frames)]
     return CalibrationFit(LandmarkTables.of(model), frames).run(progress)
 
 
@@ -113,7 +116,7 @@ class CalibrationFit:
         report = progress or (lambda done, total: None)
         total = SHAPE_ROUNDS + 2 * OFFSET_ROUNDS
         solver = self._solver()
-        states = [solver.start(frame) for frame in self.frames]
+        states = self._leave_out_odd_frames(solver, [solver.start(frame) for frame in self.frames])
         for index in range(SHAPE_ROUNDS):
             states = self._shape_round(states)
             report(index + 1, total)
@@ -123,6 +126,15 @@ class CalibrationFit:
             states = self._shape_round(states)
             report(SHAPE_ROUNDS + 2 * index + 2, total)
         return self.calibration
+
+    def _leave_out_odd_frames(self, solver: LandmarkSolver, states: list[Parameters]) -> list[Parameters]:
+        """Forget frames in which the landmarker took something else for the face; returns the states of the others."""
+        errors = np.array(
+            [np.median(solver.errors(state, seen)) for state, seen in zip(states, self.frames, strict=True)]
+        )
+        kept = np.flatnonzero(errors <= ODD_FRAME * np.median(errors))
+        self.frames = [self.frames[index] for index in kept]
+        return [states[index] for index in kept]
 
     def _solver(self) -> LandmarkSolver:
         return LandmarkSolver(PersonModel(self.tables, self.calibration), self.settings)

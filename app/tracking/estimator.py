@@ -11,8 +11,12 @@ from app.tracking.person import Parameters, PersonModel, normalise
 from app.tracking.solver import LandmarkSolver, SolverSettings
 from codec.face_state import EXPRESSION_SIZE, FaceState, HeadPose
 
-MAX_ERROR = 0.08
-"""Median reprojection error, in parts of the eye-corner distance, above which what was found is taken for no face."""
+MAX_ERROR = 0.06
+"""Median reprojection error, in parts of the eye-corner distance, above which a followed face is given up."""
+APPEARING_ERROR = 0.024
+"""The same for a face that appears: below it the person of the calibration is, above it what only looks like a face."""
+STRANGER_ERROR = 0.04
+"""The same for a face that is fitted with the average person's shape."""
 MIN_VISIBLE = 0.6
 """Part of the landmarks that must lie within the picture: beyond it the landmarker guesses."""
 MAX_GAP_SECONDS = 0.5
@@ -43,11 +47,13 @@ class StateEstimator:
         image_height: int,
         solver: SolverSettings | None = None,
         smoothing: FilterSettings | None = None,
+        appearing_error: float = APPEARING_ERROR,
     ) -> None:
         self.person = person
         self._size = image_width, image_height
         self._solver = LandmarkSolver(person, solver)
         self._smoothing = smoothing
+        self._appearing_error = appearing_error
         self._filter = StateFilter(smoothing)
         self._solved: Parameters | None = None
         self._seen_at = -np.inf
@@ -64,11 +70,11 @@ class StateEstimator:
         seen = normalise(landmarks.points, *self._size)
         solved = None
         if self._solved is not None and timestamp - self._seen_at <= MAX_GAP_SECONDS:
-            solved = self._accepted(self._solver.follow(self._solved, seen), seen)
+            solved = self._accepted(self._solver.follow(self._solved, seen), seen, MAX_ERROR)
         if solved is None:
             # A face that has appeared, or one that has jumped so far that one step does not reach it.
             self._filter = StateFilter(self._smoothing)
-            solved = self._accepted(self._solver.start(seen), seen)
+            solved = self._accepted(self._solver.start(seen), seen, self._appearing_error)
         if solved is None:
             return self._absent(timestamp)
         error = float(np.median(self._solver.errors(solved, seen)))
@@ -78,10 +84,10 @@ class StateEstimator:
         self._held = state
         return Estimate(state, solved, smoothed, error)
 
-    def _accepted(self, solved: Parameters, seen: NDArray[np.float64]) -> Parameters | None:
+    def _accepted(self, solved: Parameters, seen: NDArray[np.float64], limit: float) -> Parameters | None:
         """Return ``solved`` unless it is no face: the model does not fit, or lies behind the camera."""
         # Written so that a NaN fails as well.
-        fits = solved.centre[2] < 0.0 and np.median(self._solver.errors(solved, seen)) <= MAX_ERROR
+        fits = solved.centre[2] < 0.0 and np.median(self._solver.errors(solved, seen)) <= limit
         return solved if fits else None
 
     def _mostly_visible(self, points: NDArray[np.float32]) -> bool:

@@ -1,6 +1,5 @@
 """Facial landmarks of video frames, by MediaPipe's face landmarker in its video mode."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import UserError
+from app.tracking.native_log import without_chatter
 
 LANDMARK_COUNT = 478
 """Points of the landmarker's mesh: 0-467 on the skin, 468-472 the subject's right iris, 473-477 the left one."""
@@ -43,7 +43,6 @@ class FaceLandmarker:
         Raises:
             UserError: the file is missing or is no landmarker model.
         """
-        os.environ.setdefault("GLOG_minloglevel", "2")
         # mediapipe takes most of a second to import, so that only those who track pay for it.
         import mediapipe
         from mediapipe.tasks.python import BaseOptions
@@ -60,12 +59,16 @@ class FaceLandmarker:
             output_facial_transformation_matrixes=True,
         )
         try:
-            self._landmarker = MediaPipeLandmarker.create_from_options(options)
+            with without_chatter():
+                self._landmarker = MediaPipeLandmarker.create_from_options(options)
+                # The first picture builds the rest of the graph, which takes and says as much as the creation.
+                blank = mediapipe.Image(image_format=self._rgb, data=np.zeros((64, 64, 3), np.uint8))
+                self._landmarker.detect_for_video(blank, 0)
         except (RuntimeError, ValueError, OSError) as error:
             raise UserError(
                 f"the face landmarker's model file {model} is missing or damaged; delete it and run `nerfcall doctor`"
             ) from error
-        self._last_milliseconds = -1
+        self._last_milliseconds = 0
 
     def detect(self, image: NDArray[np.uint8], timestamp: float) -> Landmarks | None:
         """Find the face in an RGB picture (H, W, 3) taken at ``timestamp`` seconds; None where there is none."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from app.assets import asset_path
 from app.capture.source import Frame
 from app.tracking.calibration import Calibration, CalibrationError, calibrate
-from app.tracking.estimator import StateEstimator
+from app.tracking.estimator import APPEARING_ERROR, STRANGER_ERROR, StateEstimator
 from app.tracking.landmark_tables import LandmarkTables
 from app.tracking.landmarker import FaceLandmarker, Landmarks
 from app.tracking.morphable_model import MorphableModel
@@ -21,6 +21,8 @@ from codec.face_state import FaceState
 LANDMARKER_ASSET = "face_landmarker.task"
 STRANGER_FRAMES = 40
 """Found frames after which a tracker without a calibration makes its own, once."""
+STRANGER_KEY_FRAMES = 12
+"""Frames fitted for that: it takes about half a second, during which a live picture stands still."""
 STRANGER_STRIDE = 3
 """Every so many found frames one is kept for that: neighbours say the same."""
 
@@ -85,7 +87,8 @@ class FaceTracker:
         if self._estimator is None or self._size != (width, height):
             # The focal length counts in picture heights, so that another size of the same picture is no matter.
             self._size = width, height
-            self._estimator = StateEstimator(self._person, width, height)
+            limit = APPEARING_ERROR if self._kept is None else STRANGER_ERROR
+            self._estimator = StateEstimator(self._person, width, height, appearing_error=limit)
         landmarks = self._landmarker.detect(image, timestamp)
         if landmarks is not None and self._kept is not None:
             self._get_to_know(landmarks)
@@ -109,7 +112,7 @@ class FaceTracker:
             self._kept.append(landmarks)
         self._found += 1
         if len(self._kept) == STRANGER_FRAMES:
-            self.calibration = calibrate(self._kept, *self._size, self._model)
+            self.calibration = calibrate(self._kept, *self._size, self._model, key_frames=STRANGER_KEY_FRAMES)
             self._person = person_model(self._model, self.calibration)
             self._estimator = StateEstimator(self._person, *self._size)
             self._kept = None
