@@ -102,30 +102,22 @@ class Avatar(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """March the (h, w, 3) rays of the window that holds the head; return (h, w, 3) colour, (h, w) transmittance.
 
-        The proposal is searched at half the resolution: its grid is coarser than the pixels anyway.
+        The proposal is searched once for each block of 2 x 2 rays: its grid is coarser than the pixels anyway.
         """
         height, width = directions.shape[:2]
+        rows, columns = (height + 1) // 2, (width + 1) // 2
         rgb = directions.new_zeros(height * width, 3)
         transmittance = directions.new_ones(height * width)
-        if height < 2 or width < 2:
+        if height * width == 0:
             return rgb.view(height, width, 3), transmittance.view(height, width)
         rays_o, rays_d = head_space_rays(directions.reshape(-1, 3), rotation, translation)
-        half = F.interpolate(
-            rays_d.view(1, height, width, 3).permute(0, 3, 1, 2),
-            size=((height + 1) // 2, (width + 1) // 2),
-            mode="bilinear",
-            align_corners=True,
-        )
-        searched = half.shape[-2:]
-        edges, opacity = self.grid.propose(rays_o, half[0].permute(1, 2, 0).reshape(-1, 3), samples)
-        hit = (opacity > 1e-3).float().unsqueeze(-1)
-        stacked = torch.cat((edges * hit, hit), -1).view(1, *searched, -1).permute(0, 3, 1, 2)
-        stacked = F.interpolate(stacked, size=(height, width), mode="bilinear", align_corners=True)
-        stacked = stacked[0].permute(1, 2, 0).reshape(height * width, -1)
-        hits = torch.nonzero(stacked[:, -1] > 0.0).squeeze(-1)
+        blocks = F.avg_pool2d(rays_d.view(height, width, 3).permute(2, 0, 1), 2, ceil_mode=True)
+        edges, opacity = self.grid.propose(rays_o, blocks.permute(1, 2, 0).reshape(-1, 3), samples)
+        block = torch.arange(rows * columns, device=directions.device).view(rows, columns)
+        block = block.repeat_interleave(2, 0)[:height].repeat_interleave(2, 1)[:, :width].flatten()
+        hits = torch.nonzero((opacity > 1e-3)[block]).squeeze(-1)
         for chosen in torch.split(hits, RAYS_AT_ONCE):
-            found = stacked[chosen]
-            colours, passed = self._march(planes, rays_o, rays_d[chosen], found[:, :-1] / found[:, -1:])
+            colours, passed = self._march(planes, rays_o, rays_d[chosen], edges[block[chosen]])
             rgb[chosen] = colours
             transmittance[chosen] = passed
         return rgb.view(height, width, 3), transmittance.view(height, width)

@@ -53,8 +53,8 @@ class HeadField(nn.Module):
         """
         super().__init__()
         self.shape = shape = shape or HeadFieldShape()
-        self.register_buffer("box_min", box_min)
-        self.register_buffer("box_max", box_max)
+        self.register_buffer("box_min", box_min.clone())
+        self.register_buffer("box_max", box_max.clone())
         self.register_buffer("window", window)
         self.static_planes = nn.Parameter(torch.randn(3, shape.channels, shape.resolution, shape.resolution) * 0.1)
         size = shape.moving_resolution
@@ -103,7 +103,7 @@ class HeadField(nn.Module):
         unit = (points - self.box_min) * (2.0 / (self.box_max - self.box_min)) - 1.0
         grid = torch.stack([unit[:, axes] for axes in PLANE_AXES]).unsqueeze(1)
         read = F.grid_sample(planes, grid, mode="bilinear", padding_mode="border", align_corners=True)
-        return read.permute(3, 0, 1, 2).reshape(len(points), -1)
+        return read.permute(3, 0, 1, 2).reshape(len(points), 3 * planes.shape[1])
 
     def decode(self, features: Tensor, directions: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
         """Turn features into density and colour.

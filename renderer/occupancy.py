@@ -24,8 +24,8 @@ class DensityGrid(nn.Module):
 
     def __init__(self, box_min: Tensor, box_max: Tensor, resolution: int = 64):
         super().__init__()
-        self.register_buffer("box_min", box_min)
-        self.register_buffer("box_max", box_max)
+        self.register_buffer("box_min", box_min.clone())
+        self.register_buffer("box_max", box_max.clone())
         self.register_buffer("density", torch.full((resolution, resolution, resolution), 0.2))
         """(z, y, x), per centimetre."""
         self._corners: Tensor | None = None

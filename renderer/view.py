@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from renderer.avatar import Avatar
 
 
+def within(extent: Tensor, uv: Tensor) -> Tensor:
+    """Return which (N,) of the frame coordinates (N, 2) lie in an extent (rows, columns) of 0 and 1."""
+    read = F.grid_sample(extent[None, None], uv[None, None] * 2.0 - 1.0, padding_mode="border", align_corners=False)
+    return read[0, 0, 0] > 1e-3
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
     """Rays, background and the torso's place for one picture size."""
@@ -37,16 +43,14 @@ class View:
         uv = frame_coordinates(width, height, avatar.background.device)
         grid = uv[None] * 2.0 - 1.0
         image = avatar.background.detach().permute(2, 0, 1)[None]
-        extent = avatar.torso_extent[None, None]
         background = F.grid_sample(image, grid, padding_mode="border", align_corners=False)
-        shown = F.grid_sample(extent, grid, padding_mode="border", align_corners=False)
         return cls(
             width,
             height,
             uv.clamp(0.0, 1.0),
             camera_directions(avatar.camera, uv),
             background[0].permute(1, 2, 0).contiguous(),
-            torch.nonzero(shown.flatten() > 1e-3).squeeze(1),
+            torch.nonzero(within(avatar.torso_extent, uv.view(-1, 2))).squeeze(1),
         )
 
     def head_window(

@@ -23,6 +23,7 @@ from renderer.training.dataset import (
     dilate,
 )
 from renderer.training.losses import coverage_loss, photometric_loss
+from renderer.view import within
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +120,12 @@ class Trainer:
         self.avatar.torso_extent.copy_(extent[0])
         self.avatar.background.requires_grad_(False)
         grid.density.view(-1).copy_(torch.where(self.hull, 4.0 * torch.exp(-self._distances.clamp_min(0.0) / 0.5), 0.0))
+        self._uv = frame_coordinates(self.size, self.size).reshape(-1, 2)
+        self._torso_extent = within(self.avatar.torso_extent, self._uv).float()
         self._voxels = torch.nonzero(self.hull).squeeze(1)
         self._voxel_centres = grid.voxel_centres()[self._voxels]
         self._voxel_size = (grid.box_max - grid.box_min) / (grid.density.shape[0] - 1)
         self._directions = camera_directions(footage.camera, frame_coordinates(self.size, self.size).reshape(-1, 2))
-        self._uv = frame_coordinates(self.size, self.size).reshape(-1, 2)
         margin = max(2, self.size // 64)
         self._near_head = dilate(footage.masks == HEAD, margin).flatten(1)
         self._near_body = dilate(footage.masks != BACKGROUND, margin).flatten(1) & ~self._near_head
@@ -269,6 +271,7 @@ class Trainer:
         head, passed = avatar.render_head(planes, directions, rotation, translation, samples, jitter=True)
         pose = avatar.torso.pose_features(rotation, translation)
         torso, alpha = avatar.torso(self._uv[pixels], pose, avatar.consistency_code)
+        alpha = alpha * self._torso_extent[pixels]
         behind = self._background(frame, pixels)
         rgb = head + passed[:, None] * (alpha[:, None] * torso + (1.0 - alpha[:, None]) * behind)
         return rgb, 1.0 - passed, 1.0 - passed * (1.0 - alpha)

@@ -1,0 +1,61 @@
+"""The attention embedding."""
+
+import torch
+
+from codec.embedding import ExpressionEmbedding
+
+
+def footage(frames: int = 400) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(3)
+    factors = torch.randn(frames, 12, generator=generator)
+    mixing = torch.randn(12, 79, generator=generator) * torch.linspace(1.0, 0.1, 12)[:, None]
+    return factors @ mixing * 0.1 + 0.01 * torch.randn(frames, 79, generator=generator)
+
+
+def test_it_maps_79_to_30_in_any_batch_shape() -> None:
+    embedding = ExpressionEmbedding()
+    assert embedding(torch.zeros(79)).shape == (30,)
+    assert embedding(torch.zeros(2, 5, 79)).shape == (2, 5, 30)
+
+
+def test_it_starts_as_a_projection_that_keeps_what_varies() -> None:
+    expressions, embedding = footage(), ExpressionEmbedding()
+    embedding.initialise(expressions)
+    with torch.no_grad():
+        embedded = embedding(expressions)
+    design = torch.cat((embedded, torch.ones(len(embedded), 1)), 1)
+    solution = torch.linalg.lstsq(design, expressions).solution
+    unexplained = (design @ solution - expressions).square().mean() / expressions.var(0).mean()
+    assert unexplained < 0.05
+
+
+def test_standardised_components_have_unit_variance_and_the_map_back_is_exact() -> None:
+    expressions, embedding = footage(), ExpressionEmbedding()
+    embedding.initialise(expressions)
+    with torch.no_grad():
+        before = embedding(expressions)
+    shift, scale = embedding.standardise(expressions)
+    with torch.no_grad():
+        after = embedding(expressions)
+    assert torch.allclose(after.mean(0), torch.zeros(30), atol=1e-3)
+    assert torch.allclose(after.std(0), torch.ones(30), atol=1e-2)
+    assert torch.allclose(shift + scale * after, before, atol=1e-3)
+
+
+def test_an_expression_far_from_the_footage_stays_bounded() -> None:
+    expressions, embedding = footage(), ExpressionEmbedding()
+    embedding.initialise(expressions)
+    embedding.standardise(expressions, headroom=0.5)
+    with torch.no_grad():
+        wild = embedding(torch.full((79,), 50.0))
+        seen = embedding(expressions)
+    assert (wild <= seen.amax(0) + 0.51).all()
+    assert (wild >= seen.amin(0) - 0.51).all()
+
+
+def test_what_it_attends_to_is_learned() -> None:
+    embedding = ExpressionEmbedding()
+    embedding(torch.randn(79)).square().sum().backward()
+    for name, parameter in embedding.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name

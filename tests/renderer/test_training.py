@@ -1,0 +1,79 @@
+"""Training on footage whose truth is known."""
+
+import torch
+
+from codec.embedding import ExpressionEmbedding
+from renderer.training.dataset import HEAD, background_over_time, carve_hull
+from renderer.training.trainer import Trainer, TrainingSettings, picture_quality
+from tests.renderer.scenes import SMALL, ball_footage, ball_surface
+
+FOOTAGE = ball_footage(60, 64)
+
+
+def trainer() -> Trainer:
+    embedding = ExpressionEmbedding()
+    embedding.initialise(FOOTAGE.expressions)
+    return Trainer(FOOTAGE, embedding, ball_surface(), TrainingSettings(rays=768, background_knots=2), SMALL)
+
+
+def test_the_background_is_found_where_it_is_seen_and_guessed_where_not() -> None:
+    background = background_over_time(FOOTAGE, 2)
+    assert background.shape == (2, 64, 64, 3)
+    assert torch.isfinite(background).all()
+    assert (background[:, :8, :8] - FOOTAGE.images[0, :8, :8].float() / 255).abs().max() < 0.02
+
+
+def test_the_hull_holds_the_ball_and_little_more() -> None:
+    axis = torch.linspace(-12, 12, 25)
+    points = torch.cartesian_prod(axis, axis, torch.tensor([0.0]))
+    inside = carve_hull(FOOTAGE, points)
+    radius = points.norm(dim=-1)
+    assert inside[radius < 7.5].all()
+    assert not inside[radius > 11.0].any()
+
+
+def test_training_learns_shape_colour_and_expression_of_held_out_views() -> None:
+    training = trainer()
+    held_out = ball_footage(6, 64, seed=9)
+    for step in range(350):
+        training.step(step / 350)
+    quality = training.evaluate(held_out)
+    assert quality.psnr > 24.0
+    assert quality.head_psnr > 22.0
+
+    # The same pose with another mouth: the coefficient that paints the mouth must change it, the others hardly.
+    def mouth(value: float, index: int) -> torch.Tensor:
+        expression = torch.zeros(79)
+        expression[index] = value
+        with torch.no_grad():
+            embedded = training.embedding(expression)
+        pose = torch.eye(3), torch.tensor([0.0, 1.0, -60.0])
+        picture = training.avatar.render(embedded, *pose, 64, 64).float()
+        return picture[32 + 5 : 32 + 8, 30:34, 0].mean()
+
+    assert mouth(0.5, 0) - mouth(-0.5, 0) > 40.0
+    assert (mouth(0.5, 7) - mouth(-0.5, 7)).abs() < 15.0
+
+
+def test_a_training_goes_on_from_its_state() -> None:
+    first, second = trainer(), trainer()
+    for _ in range(3):
+        first.step(0.0)
+    second.restore(first.state())
+    torch.manual_seed(5)
+    expected = first.step(0.5)
+    torch.manual_seed(5)
+    assert second.step(0.5) == expected
+    assert second.steps == 4
+
+
+def test_quality_of_a_known_error() -> None:
+    real = torch.full((8, 8, 3), 100, dtype=torch.uint8)
+    picture = real.clone()
+    picture[:4] += 10
+    head = torch.zeros(8, 8, dtype=torch.bool)
+    head[:4] = True
+    quality = picture_quality(picture, real, head)
+    assert abs(quality.head_psnr - 28.131) < 1e-2
+    assert abs(quality.psnr - (28.131 + 3.010)) < 1e-2
+    assert HEAD != 0
