@@ -132,7 +132,7 @@ class CalibrationFit:
         errors = np.array(
             [np.median(solver.errors(state, seen)) for state, seen in zip(states, self.frames, strict=True)]
         )
-        kept = np.flatnonzero(errors <= ODD_FRAME * np.median(errors))
+        kept = np.flatnonzero(errors <= ODD_FRAME * np.median(errors)).tolist()
         self.frames = [self.frames[index] for index in kept]
         return [states[index] for index in kept]
 
