@@ -18,6 +18,8 @@ from tests.e2e import small_program
 
 PROGRAM = [sys.executable, str(Path(small_program.__file__).resolve())]
 LEAVES_WITHIN = 5.0
+SCREEN = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+"""What tells a program that it has one. Tests of windows set the last for this process."""
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def clip(tmp_path):
 
 
 def environment():
-    return {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    return {name: value for name, value in os.environ.items() if name not in SCREEN}
 
 
 def run(folder, *arguments, program=PROGRAM):

@@ -82,7 +82,7 @@ def windows_made(made):
 
 
 def test_the_window_says_that_the_peer_has_left_and_closes_by_itself():
-    one, made = Call(10), []
+    one, made = Call(50), []
     assert call.carry_call(windows_made(made), one, one.run) == LEFT
     assert time.monotonic() - one.finished_at >= 0.29
     assert made[0].face.status == figures.peer_left("the peer has left")
