@@ -60,12 +60,6 @@ def report_end(args: argparse.Namespace, call: Call, ending: Ending) -> int:
     return 0
 
 
-def limit_library_threads(threads: int) -> None:
-    """Tell numeric libraries, before they are loaded, to use so many threads: more than there are cores spin."""
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(variable, str(threads))
-
-
 async def _status_line(call: Call) -> None:
     while True:
         await asyncio.sleep(REFRESH_SECONDS)

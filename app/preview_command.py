@@ -34,7 +34,7 @@ class Preview:
 
     def __init__(self, args: argparse.Namespace, avatar: str, seconds: float | None) -> None:
         """Load the avatar that ``avatar`` names and prepare its receiver, as the command line says."""
-        from app.call_command import limit_library_threads
+        from app.library_threads import limit_library_threads
 
         self.threads = args.threads or max(1, (os.cpu_count() or 2) - 1)
         limit_library_threads(self.threads)

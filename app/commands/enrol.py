@@ -25,7 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Record if need be, train, write."""
+    import os
     from pathlib import Path
+
+    from app.library_threads import limit_library_threads
+
+    limit_library_threads(os.cpu_count() or 1)
 
     from app.capture.source import CAMERA_PREFIX
     from app.enrolment.enrol import EnrolmentOptions, enrol

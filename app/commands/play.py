@@ -35,8 +35,8 @@ def run(args: argparse.Namespace) -> int:
     """Load both files, then render."""
     import os
 
-    from app.call_command import limit_library_threads
     from app.errors import UsageError
+    from app.library_threads import limit_library_threads
     from app.playback import embedded_states
     from app.video_writer import check_video_path
     from codec.avatar_file import AvatarFile

@@ -56,8 +56,9 @@ def run(args: argparse.Namespace) -> int:
     """Load the avatar, then call, with a window or without."""
     import os
 
-    from app.call_command import limit_library_threads, report_end
+    from app.call_command import report_end
     from app.errors import UsageError
+    from app.library_threads import limit_library_threads
 
     threads = args.threads or max(1, (os.cpu_count() or 2) - 1)
     limit_library_threads(threads)

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Load avatar and source, then call."""
-    from app.call_command import limit_library_threads
+    from app.library_threads import limit_library_threads
 
     # Beside the receiver's renderer on a small machine; tracking and embedding need no more.
     limit_library_threads(1)

@@ -1,0 +1,14 @@
+"""How many threads the numeric libraries use, decided before they are loaded."""
+
+import os
+
+
+def limit_library_threads(threads: int) -> None:
+    """Tell numeric libraries to use so many threads and to sleep while they wait for each other.
+
+    By default OpenMP threads wait in a busy loop. On a machine whose cores are shared, with a second process of the
+    call or with anything else, the loop takes the time that the awaited thread needs, and work slows down tenfold.
+    """
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, str(threads))
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
