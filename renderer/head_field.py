@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from renderer.precision import dense_dtype
+from renderer.precision import dense, dense_dtype
 
 PLANE_AXES = ((0, 1), (2, 1), (0, 2))
 """Head-space axes (column, row) of the three planes: front, side and top view."""
@@ -117,10 +117,6 @@ class HeadField(nn.Module):
             ``sigma`` (N,) per cm and ``rgb`` (N, 3) in [0, 1], float32.
         """
         dtype = dense_dtype(features.device.type)
-
-        def dense(layer: nn.Linear, inputs: Tensor, bias: Tensor | None) -> Tensor:
-            return F.linear(inputs, layer.weight.to(dtype), None if bias is None else bias.to(dtype))
-
         shared = self.density_layer.bias + self.code_layer(code)
         hidden = F.relu(dense(self.density_layer, features.to(dtype), shared))
         sigma = dense(self.sigma_layer, hidden, self.sigma_layer.bias).float().squeeze(-1)

@@ -3,6 +3,8 @@
 from functools import cache
 
 import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
 
 
 @cache
@@ -15,3 +17,8 @@ def dense_dtype(device_type: str) -> torch.dtype:
     if device_type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
+
+
+def dense(layer: nn.Linear, inputs: Tensor, bias: Tensor) -> Tensor:
+    """Apply a layer in the number format of its inputs (N, I), with a bias (O,) that may differ from its own."""
+    return F.linear(inputs, layer.weight.to(inputs.dtype), bias.to(inputs.dtype))

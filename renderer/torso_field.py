@@ -6,6 +6,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from renderer.precision import dense, dense_dtype
+
+LATTICE = 33
+"""Points a side at which the warp is evaluated; between them it is interpolated, for a torso bends smoothly."""
+
 
 def pose_vector(rotation: Tensor, translation: Tensor) -> Tensor:
     """Return (..., 6): the rotation's axis scaled by the sine of its angle, then the translation in cm."""
@@ -38,6 +43,7 @@ class TorsoField(nn.Module):
 
     pose_mean: Tensor
     pose_scale: Tensor
+    lattice: Tensor
 
     def __init__(self, shape: TorsoFieldShape | None = None):
         super().__init__()
@@ -56,9 +62,17 @@ class TorsoField(nn.Module):
             nn.ReLU(),
             bend,
         )
-        self.decoder = nn.Sequential(
-            nn.Linear(shape.channels + 6 + shape.code, shape.width), nn.ReLU(), nn.Linear(shape.width, 4)
-        )
+        self.shade = nn.Linear(shape.channels, shape.width)
+        self.shade_condition = nn.Linear(6 + shape.code, shape.width, bias=False)
+        self.colour = nn.Linear(shape.width, 4)
+        nn.init.normal_(self.shade_condition.weight, std=0.02)
+        lattice = torch.linspace(-1.0, 1.0, LATTICE)
+        row, column = torch.meshgrid(lattice, lattice, indexing="ij")
+        points = torch.stack((column, row), -1).view(-1, 2)
+        waves = [points]
+        for octave in range(shape.octaves):
+            waves += [torch.sin(points * (2.0**octave * torch.pi)), torch.cos(points * (2.0**octave * torch.pi))]
+        self.register_buffer("lattice", torch.cat(waves, -1), persistent=False)
 
     def pose_features(self, rotation: Tensor, translation: Tensor) -> Tensor:
         """Return the head pose relative to the enrolment footage, in its standard deviations, bounded to ±3.
@@ -84,25 +98,20 @@ class TorsoField(nn.Module):
 
         Args:
             uv: (N, 2) frame coordinates in [0, 1].
-            pose: (6,) of ``pose_features``, or (N, 6).
+            pose: (6,) of ``pose_features``.
             code: (code,) the consistency code shared with the head.
 
         Returns:
             ``rgb`` (N, 3) in [0, 1] and ``alpha`` (N,) in [0, 1].
         """
-        centred = uv * 2.0 - 1.0
-        encoded = [centred]
-        for octave in range(self.shape.octaves):
-            encoded += [torch.sin(centred * (2.0**octave * torch.pi)), torch.cos(centred * (2.0**octave * torch.pi))]
-        pose = pose.expand(len(uv), -1)
-        condition = torch.cat((pose, code.expand(len(uv), -1)), -1)
-        offset = self.warp(torch.cat((*encoded, condition), -1)) * 0.1
-        read = F.grid_sample(
-            self.plane.contiguous(memory_format=torch.channels_last),
-            (centred + offset)[None, None],
-            padding_mode="border",
-            align_corners=True,
-        )
-        features = torch.cat((read[0, :, 0].T, condition * 0.2), -1)
-        out = self.decoder(features)
+        condition = torch.cat((pose, code))
+        offsets = self.warp(torch.cat((self.lattice, condition.expand(len(self.lattice), -1)), -1)) * 0.1
+        offsets = offsets.T.reshape(1, 2, LATTICE, LATTICE)
+        centred = (uv * 2.0 - 1.0)[None, None]
+        bent = centred[0, 0] + F.grid_sample(offsets, centred, padding_mode="border", align_corners=True)[0, :, 0].T
+        plane = self.plane.contiguous(memory_format=torch.channels_last)
+        read = F.grid_sample(plane, bent[None, None], padding_mode="border", align_corners=True)[0, :, 0].T
+        dtype = dense_dtype(uv.device.type)
+        hidden = F.relu(dense(self.shade, read.to(dtype), self.shade.bias + self.shade_condition(condition)))
+        out = dense(self.colour, hidden, self.colour.bias).float()
         return torch.sigmoid(out[:, :3]), torch.sigmoid(out[:, 3] * 2.0)
