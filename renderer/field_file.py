@@ -15,6 +15,8 @@ from renderer.head_field import HeadField, HeadFieldShape
 from renderer.occupancy import DensityGrid
 from renderer.torso_field import TorsoField, TorsoFieldShape
 
+VERSION = "1"
+"""Changes whenever fields of before would render differently or not at all."""
 MAX_BYTES = 128 << 20
 """Of the container when decompressed."""
 MAX_BACKGROUND = 1024
@@ -51,6 +53,7 @@ def pack_fields(avatar: Avatar) -> bytes:
             tensors[name] = value.contiguous()
     camera = avatar.camera
     description = {
+        "version": VERSION,
         "camera": json.dumps([camera.focal, camera.cx, camera.cy]),
         "head": json.dumps({name: getattr(avatar.head.shape, name) for name in HeadFieldShape.__slots__}),
         "torso": json.dumps({name: getattr(avatar.torso.shape, name) for name in TorsoFieldShape.__slots__}),
@@ -69,6 +72,8 @@ def unpack_fields(data: bytes) -> Avatar:
     try:
         tensors = load(container)
         description = _description(container)
+        if description["version"] != VERSION:
+            raise FieldFileError("the avatar's fields were made by another version of the program")
         head_shape = HeadFieldShape(**_sizes(description["head"], HeadFieldShape.__slots__))
         torso_shape = TorsoFieldShape(**_sizes(description["torso"], TorsoFieldShape.__slots__))
         focal, cx, cy = (float(value) for value in json.loads(description["camera"]))

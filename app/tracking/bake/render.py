@@ -168,13 +168,16 @@ def shade(
     fragments = rasterise(camera, source.triangles, focal, size)
     normals = vertex_normals(camera, source.triangles)
     eye = (source.regions["eye_left"] | source.regions["eye_right"]).astype(float)
-    from_pupil = np.full(len(camera), 9.0)
+    from_pupil = np.full((len(camera), 3), 9.0)
     for name, offsets in paint.pupils.items():
-        from_pupil[source.regions[name]] = np.linalg.norm(offsets, axis=1)
-    scalars = np.stack([paint.lips, paint.lashes, paint.cavity, paint.hair, paint.openness, eye, from_pupil], axis=1)
-    spread = fragments.interpolate(np.concatenate([normals, paint.place, scalars], axis=1), source.triangles)
+        from_pupil[source.regions[name]] = offsets
+    scalars = np.stack([paint.lips, paint.lashes, paint.cavity, paint.hair, paint.openness, eye], axis=1)
+    fields = np.concatenate([normals, paint.place, from_pupil, scalars], axis=1)
+    spread = fragments.interpolate(fields, source.triangles)
     n = spread[..., :3] / np.maximum(np.linalg.norm(spread[..., :3], axis=2, keepdims=True), 1e-6)
-    lips, lashes, cavity, hair, opened, eye_map, radius = np.moveaxis(spread[..., 6:], 2, 0)
+    lips, lashes, cavity, hair, opened, eye_map = np.moveaxis(spread[..., 9:], 2, 0)
+    # The vector is spread, not its length: eyeballs are coarse, and a length has a cusp at the pupil.
+    radius = np.linalg.norm(spread[..., 6:9], axis=2)
     brows = _brow(spread[..., 3:6])
 
     colour = np.broadcast_to(look.skin, (size, size, 3)).astype(np.float32)

@@ -87,7 +87,7 @@ def test_a_mirrored_sighting_sees_the_mirrored_head(model: MorphableModel) -> No
     corners = flipped.camera[model.triangles[model.landmark_triangles]]
     points = np.einsum("nkc,nk->nc", corners, model.landmark_barycentrics)
     off = np.linalg.norm(project(points, flipped.focal, SIZE) - flipped.landmarks, axis=1) / flipped.pixels_per_cm
-    assert np.percentile(off, 90) < 0.15  # as far as the model's own surface points mirror each other
+    assert np.median(off) < 0.12  # as far as the model's own surface points mirror each other
     again = mirrored(flipped, twins, pairs)
     np.testing.assert_allclose(again.landmarks, seen.landmarks, atol=1e-9)
     np.testing.assert_allclose(again.camera, seen.camera, atol=0.03)
