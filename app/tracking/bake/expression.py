@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.tracking.bake.source import HeadSource
+from app.tracking.bake.symmetry import vertex_twins
 
 Floats = NDArray[np.float64]
 EXPRESSIONS = 79
@@ -107,6 +108,7 @@ def _turned(rest: Floats, moved_by: Floats, eyeball: Floats) -> Floats:
 def further_controls(source: HeadSource, mean: Floats) -> tuple[list[str], Floats]:
     """Return names and displacements (29, V, 3) of the signed directions before the units' part is taken out."""
     names, moves = [], []
+    twins = vertex_twins(mean)
     left = 1 / (1 + np.exp(-mean[:, 0] / (_SEAM / 4)))
     for base in FURTHER:
         for side, share in (("left", left), ("right", 1 - left)):
@@ -116,6 +118,8 @@ def further_controls(source: HeadSource, mean: Floats) -> tuple[list[str], Float
                 share = np.ones_like(share)
             else:
                 positive, negative = source.controls[source.control_names.index(base)]
+                # MakeHuman's noses are not quite even; the halves of a control shall be each other's mirror images.
+                positive, negative = ((c + c[twins] * [-1, 1, 1]) / 2 for c in (positive, negative))
             names.append(f"{base}-{side}")
             moves.append((positive - negative) / 2 * share[:, None])
     names.append("mouthClose")
