@@ -85,7 +85,17 @@ def facial_units(source: HeadSource, mean: Floats) -> tuple[list[str], Floats]:
             unit[eye] = _turned(source.vertices[eye], action[eye], mean[eye])
         names.append(name)
         units.append(unit)
-    return names, np.stack(units)
+    # MakeHuman's shapes are not quite even: each unit is averaged with the mirror image of its counterpart.
+    twins = vertex_twins(mean)
+    counterparts = [units[names.index(_other_side(name))] for name in names]
+    return names, np.stack([(u + c[twins] * [-1, 1, 1]) / 2 for u, c in zip(units, counterparts, strict=True)])
+
+
+def _other_side(name: str) -> str:
+    for here, there in (("Left", "Right"), ("Right", "Left")):
+        if name.endswith(here):
+            return name.removesuffix(here) + there
+    return name
 
 
 def _turned(rest: Floats, moved_by: Floats, eyeball: Floats) -> Floats:
