@@ -24,8 +24,8 @@ from renderer.training.trainer import Quality, Trainer, picture_quality
 
 PICTURE_ERROR = 0.5 / 255.0
 """RMS change of a pixel by the rounding of the expression that nobody sees: about what rounding to 8 bits makes."""
-PROBE_FRAMES = 6
-PROBE_SIZE = 96
+PROBE_FRAMES = 4
+PROBE_SIZE = 64
 
 
 @dataclass(frozen=True, slots=True)

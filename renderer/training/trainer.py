@@ -305,17 +305,22 @@ def _grid_around_head(footage: Footage, surface: HeadSurface) -> tuple[DensityGr
     """Return a density grid that fits the head tightly.
 
     Returns:
-        The grid; which (resolution³,) of its voxels may be occupied; and the signed distance (resolution³,) of these
-        from the head model, less what may stand out from it there.
+        The grid; which (resolution³,) of its voxels may be occupied; and the signed distance (resolution³,) of those
+        inside all silhouettes from the head model, infinite elsewhere.
     """
-    wide = DensityGrid(surface.points.amin(0) - 5.0, surface.points.amax(0) + 5.0, 48)
+    wide = DensityGrid(surface.points.amin(0) - 5.0, surface.points.amax(0) + 5.0, 32)
     centres = wide.voxel_centres()
+    centres = centres[carve_hull(footage, centres)]
     distance, reach = surface.distances(centres)
-    inside = centres[(distance < reach) & carve_hull(footage, centres)]
-    grid = DensityGrid(inside.amin(0) - 0.5, inside.amax(0) + 0.5)
-    distance, reach = surface.distances(grid.voxel_centres())
-    hull = (distance < reach) & (distance > -INSIDE_DEPTH) & carve_hull(footage, grid.voxel_centres())
-    return grid, hull, distance
+    inside = centres[distance < reach]
+    grid = DensityGrid(inside.amin(0) - 1.0, inside.amax(0) + 1.0)
+    centres = grid.voxel_centres()
+    hull = carve_hull(footage, centres)
+    distances = torch.full((len(centres),), torch.inf)
+    distance, reach = surface.distances(centres[hull])
+    distances[hull] = distance
+    hull[hull.clone()] = (distance < reach) & (distance > -INSIDE_DEPTH)
+    return grid, hull, distances
 
 
 def _expression_window(grid: DensityGrid, face_centre: Tensor, shape: HeadFieldShape | None) -> Tensor:

@@ -1,0 +1,116 @@
+"""From a trained field to an avatar file that a call can open."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from app.avatar import AvatarError, load_avatar
+from app.enrolment.export import finish
+from app.enrolment.footage import EnrolmentFootage
+from app.enrolment.framing import Framing
+from app.tracking.calibration_record import Calibration
+from codec.avatar_file import AvatarFile
+from codec.embedding import ExpressionEmbedding
+from codec.face_state import FaceState, HeadPose
+from renderer.training.dataset import Footage
+from renderer.training.trainer import Trainer, TrainingSettings
+from tests.renderer.scenes import SMALL, ball_footage, ball_surface
+
+OWNER = bytes(range(32))
+
+
+def states(footage: Footage) -> list[FaceState]:
+    return [
+        FaceState(
+            footage.expressions[frame].numpy(),
+            HeadPose(footage.rotations[frame].numpy(), footage.translations[frame].numpy()),
+            frame / 25,
+        )
+        for frame in range(len(footage))
+    ]
+
+
+@pytest.fixture(scope="module")
+def enrolled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, EnrolmentFootage, float]:
+    training, held_out = ball_footage(60, 64), ball_footage(4, 64, seed=9)
+    footage = EnrolmentFootage(
+        training,
+        held_out,
+        Calibration.mean_face(40, b"12345678"),
+        Framing(64, 64, 0, 0, 64),
+        states(training),
+        states(held_out),
+        25.0,
+    )
+    embedding = ExpressionEmbedding()
+    embedding.initialise(training.expressions)
+    trainer = Trainer(training, embedding, ball_surface(), TrainingSettings(rays=512, background_knots=2), SMALL)
+    for step in range(25):
+        trainer.step(step / 25)
+    before = trainer.evaluate(held_out).psnr
+    file, measured = finish(trainer, embedding, footage, "Ball", OWNER, 0.1)
+    path = tmp_path_factory.mktemp("avatar") / "ball.avatar"
+    file.write(path)
+    assert measured.frames == 4
+    assert 1.0 < measured.payload_kbps < 15.0
+    # What the peer sees through coder, decoder and 8-bit planes is what was trained, nearly.
+    assert measured.quality.psnr > before - 0.5
+    return path, footage, measured.quality.psnr
+
+
+def test_the_file_opens_as_a_call_needs_it(enrolled: tuple[Path, EnrolmentFootage, float]) -> None:
+    path, footage, _ = enrolled
+    avatar = load_avatar(path, "cpu")
+    assert avatar.meta["name"] == "Ball"
+    assert avatar.meta["owner"] == OWNER.hex()
+    assert avatar.calibration.model_digest == b"12345678"
+    embedded = avatar.embed(footage.states[0].expression)
+    assert embedded.shape == (30,)
+    picture = avatar.render(embedded, footage.states[0].pose, 40, 30)
+    assert picture.shape == (30, 40, 3)
+    assert picture.dtype == np.uint8
+
+
+def test_embedded_expressions_have_unit_variance(enrolled: tuple[Path, EnrolmentFootage, float]) -> None:
+    path, footage, _ = enrolled
+    avatar = load_avatar(path, "cpu")
+    embedded = np.stack([avatar.embed(state.expression) for state in footage.states])
+    assert np.allclose(embedded.std(0, ddof=1), 1.0, atol=0.02)
+
+
+def test_its_measured_quality_stands_in_the_file(enrolled: tuple[Path, EnrolmentFootage, float]) -> None:
+    path, _, psnr = enrolled
+    assert load_avatar(path, "cpu").meta["training"]["held_out_psnr_db"] == round(psnr, 2)
+
+
+@pytest.mark.parametrize("section", ["field", "embedding"])
+def test_a_damaged_section_is_named_in_one_sentence(
+    enrolled: tuple[Path, EnrolmentFootage, float], tmp_path: Path, section: str
+) -> None:
+    sections = dict(AvatarFile.read(enrolled[0]).sections)
+    sections[section] = sections[section][:100] + bytes(100)
+    path = tmp_path / "bad.avatar"
+    AvatarFile(sections).write(path)
+    avatar = load_avatar(path, "cpu")
+    with pytest.raises(AvatarError, match=r"bad\.avatar.*enrol again"):
+        avatar.field if section == "field" else avatar.embedding  # noqa: B018
+
+
+def test_a_description_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bad.avatar"
+    AvatarFile({"meta": b"[1]", "tables": b""}).write(path)
+    with pytest.raises(AvatarError, match="description"):
+        load_avatar(path, "cpu")
+
+
+def test_torch_is_asked_for_a_gpu_that_is_not_there() -> None:
+    if torch.cuda.is_available():
+        return
+    from app.avatar import DeviceError, choose_device
+
+    with pytest.raises(DeviceError, match="cpu"):
+        choose_device("cuda")
+    with pytest.raises(DeviceError):
+        choose_device("abacus")

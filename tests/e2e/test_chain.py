@@ -1,0 +1,105 @@
+"""The whole road with nothing replaced: footage, enrolment, a call with losses, pictures."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from app.tracking.morphable_model import MorphableModel
+from app.video_writer import VideoWriter
+from codec.face_state import EXPRESSION_SIZE, HeadPose
+from codec.rotation import rotation_vector_to_matrix
+from tests.app.tracking.painted_head import picture
+
+LAUNCHER = Path(__file__).parents[2] / "app" / "launcher.py"
+FPS, SECONDS, SIZE = 25, 6, 192
+
+
+def nerfcall(*arguments: str, folder: Path, timeout: float = 150.0) -> subprocess.CompletedProcess[str]:
+    import os
+
+    environment = os.environ | {"XDG_CONFIG_HOME": str(folder / "config")}
+    return subprocess.run(
+        [sys.executable, str(LAUNCHER), *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A painted head that turns and speaks."""
+    path = tmp_path_factory.mktemp("chain") / "head.mp4"
+    model = MorphableModel.load()
+    jaw = model.expression_names.index("jawOpen")
+    with VideoWriter(path, SIZE, SIZE, FPS) as writer:
+        for index in range(FPS * SECONDS):
+            vector = np.deg2rad([4 * np.sin(index / 9), 12 * np.sin(index / 13), 3 * np.cos(index / 11)])
+            expression = np.zeros(EXPRESSION_SIZE)
+            expression[jaw] = 0.2 * (1 - np.cos(index / 4))
+            translation = np.array([2 * np.sin(index / 10), 0.0, -60.0], np.float32)
+            pose = HeadPose(rotation_vector_to_matrix(vector).astype(np.float32), translation)
+            writer.write(picture(model, pose, expression, size=SIZE))
+    return path
+
+
+@pytest.fixture(scope="module")
+def avatar(clip: Path) -> Path:
+    path = clip.with_name("head.avatar")
+    done = nerfcall(
+        *("enrol", str(clip), "-o", str(path), "--size", "64", "--minutes", "0.5", "--name", "Painted"),
+        folder=clip.parent,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "held-out frames" in done.stdout
+    return path
+
+
+@pytest.mark.timeout(300)
+def test_an_enrolled_face_crosses_a_call_that_loses_packets(clip: Path, avatar: Path) -> None:
+    report, video = clip.with_name("call.json"), clip.with_name("call.mp4")
+    done = nerfcall(
+        *("preview", "--avatar", str(avatar), "--source", str(clip), "--loop", "--loss", "0.1"),
+        *("--headless", "--seconds", "6", "--json", str(report), "--record", str(video)),
+        folder=clip.parent,
+    )
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(report.read_text())
+    for key in ("frames_sent", "frames_received", "frames_rendered", "fps_rendered", "payload_kbps", "wire_kbps_out"):
+        assert figures[key] > 0, key
+    assert figures["frames_received"] < figures["frames_sent"], "nothing was lost"
+    assert figures["frames_received"] > 0.6 * figures["frames_sent"]
+    assert figures["payload_kbps"] < figures["wire_kbps_out"] + figures["wire_kbps_in"]
+    assert figures["latency_ms"]["median"] > 0
+    with av.open(str(video)) as container:
+        assert sum(1 for _ in container.decode(video=0)) > 10
+
+
+@pytest.mark.timeout(300)
+def test_its_recording_renders_the_face_that_was_filmed(clip: Path, avatar: Path) -> None:
+    recording, video = clip.with_name("head.face"), clip.with_name("played.mp4")
+    done = nerfcall("track", str(clip), "-o", str(recording), folder=clip.parent)
+    assert done.returncode == 0, done.stderr
+    done = nerfcall(
+        *("play", str(recording), "--avatar", str(avatar), "--width", "64", "--height", "64", "--record", str(video)),
+        folder=clip.parent,
+    )
+    assert done.returncode == 0, done.stderr
+    with av.open(str(video)) as container:
+        played = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+    with av.open(str(clip)) as container:
+        filmed = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    small = np.stack([frame.reshape(64, 3, 64, 3, 3).mean((1, 3)) for frame in filmed])
+    assert len(played) == len(small)
+    error = ((played[5:].astype(float) - small[5:]) ** 2).mean()
+    assert 10 * np.log10(255**2 / error) > 20.0
+    # The head turns left and right, and so does the rendering.
+    still = ((small[5:] - small[5:].mean(0)) ** 2).mean()
+    assert error < still
