@@ -23,6 +23,7 @@ OPAQUE = 4e-3
 class Avatar(nn.Module):
     """Radiance field of one person's head and torso before a still background."""
 
+    background: Tensor
     torso_extent: Tensor
 
     def __init__(self, head: HeadField, torso: TorsoField, grid: DensityGrid, background: Tensor, camera: Camera):
@@ -39,7 +40,7 @@ class Avatar(nn.Module):
         self.head = head
         self.torso = torso
         self.grid = grid
-        self.background = nn.Parameter(background)
+        self.register_buffer("background", background)
         self.consistency_code = nn.Parameter(torch.zeros(head.shape.code))
         self.camera = camera
         self.register_buffer("torso_extent", torch.ones(64, 64))

@@ -61,8 +61,6 @@ def finish(
     tracked = torch.from_numpy(np.stack([state.expression for state in footage.states]))
     shift, scale = embedding.standardise(tracked)
     avatar.rescale_expression(shift, scale)
-    with torch.no_grad():
-        avatar.background.copy_(trainer.backgrounds.detach()[-1].cpu())
     avatar.forget_view()
     embedding.requires_grad_(False)
     embedded = embedding(tracked).numpy()

@@ -12,6 +12,12 @@ FACE_REACH = 1.0
 HAIR_REACH = 4.5
 """Centimetres by which hair may stand out from the scalp."""
 
+RIGHT_EYE = (33, 133, 145, 153, 157, 158, 159, 160, 163, 246)
+LEFT_EYE = (263, 362, 374, 380, 384, 385, 386, 387, 390, 466)
+OUTER_LIPS = (0, 17, 37, 39, 61, 84, 91, 181, 267, 269, 291, 314, 321, 405)
+INNER_LIPS = (13, 14, 78, 81, 82, 87, 178, 308, 311, 312, 317, 402)
+"""Indices of the landmarker's points."""
+
 
 def head_surface(calibration: Calibration, model: MorphableModel | None = None) -> HeadSurface:
     """Return the person's head at rest without the neck, which belongs to the torso."""
@@ -32,4 +38,5 @@ def head_surface(calibration: Calibration, model: MorphableModel | None = None) 
         torch.from_numpy(normals[outer]),
         torch.from_numpy(reach[outer]),
         torch.from_numpy(landmarks.mean(0)),
+        torch.from_numpy(landmarks[[*RIGHT_EYE, *LEFT_EYE, *OUTER_LIPS, *INNER_LIPS]]),
     )

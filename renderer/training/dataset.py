@@ -113,11 +113,17 @@ class HeadSurface:
     """(M,) how far the person may stand out from the model, cm: hair from the scalp, hardly anything from the face."""
     face_centre: Tensor
     """(3,) the middle of the moving face, head space, cm."""
+    features: Tensor
+    """(L, 3) points of eyes and mouth at rest, head space, cm."""
 
     def to(self, device: torch.device) -> "HeadSurface":
         """Return the surface on a device."""
         return HeadSurface(
-            self.points.to(device), self.normals.to(device), self.reach.to(device), self.face_centre.to(device)
+            self.points.to(device),
+            self.normals.to(device),
+            self.reach.to(device),
+            self.face_centre.to(device),
+            self.features.to(device),
         )
 
     def distances(self, points: Tensor) -> tuple[Tensor, Tensor]:

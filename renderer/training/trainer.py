@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from renderer.avatar import Avatar
-from renderer.camera import camera_directions, frame_coordinates
+from renderer.camera import camera_directions, frame_coordinates, project
 from renderer.head_field import HeadField, HeadFieldShape
 from renderer.occupancy import DensityGrid
 from renderer.torso_field import TorsoField
@@ -25,6 +25,9 @@ from renderer.training.dataset import (
 from renderer.training.losses import coverage_loss, photometric_loss
 from renderer.view import within
 
+FEATURE_SPREAD = 0.015
+"""Standard deviation of rays about a point of eye or mouth, in frame sides."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
@@ -38,7 +41,6 @@ class TrainingSettings:
     """Field evaluations a ray: few, so that the field learns to be well rendered with few."""
     plane_rate: float = 2e-2
     layer_rate: float = 2e-3
-    background_rate: float = 1e-3
     basis_decay: float = 0.02
     """Decoupled weight decay of the expression's planes: the guard against learning a minute of footage by heart."""
     expression_noise: float = 0.05
@@ -101,8 +103,9 @@ class Trainer:
         self.device = device or torch.device("cpu")
         self.footage = footage.to(self.device)
         self.embedding = embedding.to(self.device)
+        self.surface = surface.to(self.device)
         with self.device:
-            self._prepare(self.footage, surface.to(self.device), settings or TrainingSettings(), shape)
+            self._prepare(self.footage, self.surface, settings or TrainingSettings(), shape)
 
     def _prepare(
         self, footage: Footage, surface: HeadSurface, settings: TrainingSettings, shape: HeadFieldShape | None
@@ -113,12 +116,12 @@ class Trainer:
         head = HeadField(grid.box_min, grid.box_max, _expression_window(grid, surface.face_centre, shape), shape)
         torso = TorsoField()
         torso.initialise(footage.rotations, footage.translations)
-        self.backgrounds = nn.Parameter(background_over_time(footage, settings.background_knots))
-        self.avatar = Avatar(head, torso, grid, self.backgrounds.detach()[-1].clone(), footage.camera).to(self.device)
+        # Not trained: a background that learns takes up what the head's outline gets wrong, as rings around it.
+        self.backgrounds = background_over_time(footage, settings.background_knots)
+        self.avatar = Avatar(head, torso, grid, self.backgrounds[-1].clone(), footage.camera).to(self.device)
         bodies = dilate(footage.masks[:: max(1, len(footage) // 100)] == BODY, max(2, self.size // 32)).any(0)
         extent = nn.functional.adaptive_max_pool2d(bodies.float()[None], self.avatar.torso_extent.shape[0])
         self.avatar.torso_extent.copy_(extent[0])
-        self.avatar.background.requires_grad_(False)
         grid.density.view(-1).copy_(torch.where(self.hull, 4.0 * torch.exp(-self._distances.clamp_min(0.0) / 0.5), 0.0))
         self._uv = frame_coordinates(self.size, self.size).reshape(-1, 2)
         self._torso_extent = within(self.avatar.torso_extent, self._uv).float()
@@ -131,17 +134,16 @@ class Trainer:
         self._near_body = dilate(footage.masks != BACKGROUND, margin).flatten(1) & ~self._near_head
         self.steps = 0
         planes = [head.static_planes, torso.plane]
-        large = {id(parameter) for parameter in (*planes, head.basis_planes, self.avatar.background)}
+        large = {id(parameter) for parameter in (*planes, head.basis_planes)}
         layers = [parameter for parameter in self.avatar.parameters() if id(parameter) not in large]
         self._optimiser = torch.optim.AdamW(
             [
                 {"params": [head.basis_planes], "lr": settings.plane_rate, "weight_decay": settings.basis_decay},
                 {"params": planes, "lr": settings.plane_rate},
                 {"params": [*layers, *self.embedding.parameters()], "lr": settings.layer_rate},
-                {"params": [self.backgrounds], "lr": settings.background_rate},
             ],
             betas=(0.9, 0.99),
-            eps=1e-12,
+            eps=1e-9,
             weight_decay=0.0,
             fused=True,
         )
@@ -193,7 +195,6 @@ class Trainer:
     @torch.no_grad()
     def evaluate(self, footage: Footage) -> Quality:
         """Render frames as a receiver would, without quantisation, and compare; see ``Quality``."""
-        self.avatar.background.copy_(self.backgrounds[-1])
         self.avatar.forget_view()
         expressions = self.embedding(footage.expressions.to(self.device))
         full, head = [], []
@@ -214,7 +215,6 @@ class Trainer:
         """Return everything that training goes on from, as named tensors on the CPU."""
         tensors = {f"avatar.{name}": value for name, value in self.avatar.state_dict().items()}
         tensors |= {f"embedding.{name}": value for name, value in self.embedding.state_dict().items()}
-        tensors["backgrounds"] = self.backgrounds.detach()
         for index, moments in self._optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
         tensors["steps"] = torch.tensor(self.steps)
@@ -237,8 +237,6 @@ class Trainer:
                 parts[part][rest] = value
         self.avatar.load_state_dict(parts["avatar"])
         self.embedding.load_state_dict(parts["embedding"])
-        with torch.no_grad():
-            self.backgrounds.copy_(tensors["backgrounds"])
         state = self._optimiser.state_dict()
         state["state"] = moments
         self._optimiser.load_state_dict(state)
@@ -256,11 +254,21 @@ class Trainer:
     def _choose_pixels(self, frame: int) -> Tensor:
         rays = self.settings.rays
         parts = [torch.randint(self.size * self.size, (rays * 15 // 100,))]
-        for near, share in ((self._near_head[frame], 60), (self._near_body[frame], 25)):
+        for near, share in ((self._near_head[frame], 45), (self._near_body[frame], 22)):
             candidates = torch.nonzero(near).squeeze(1)
             if len(candidates):
                 parts.append(candidates[torch.randint(len(candidates), (rays * share // 100,))])
+        parts.append(self._pixels_of_features(frame, rays * 18 // 100))
         return torch.cat(parts)
+
+    def _pixels_of_features(self, frame: int, count: int) -> Tensor:
+        """Return pixels scattered about eyes and mouth, which are small and which people look at."""
+        footage, features = self.footage, self.surface.features
+        points = features[torch.randint(len(features), (count,))]
+        uv = project(footage.camera, points @ footage.rotations[frame].T + footage.translations[frame])
+        uv = uv + torch.randn_like(uv) * FEATURE_SPREAD
+        column, row = (uv * self.size).long().clamp(0, self.size - 1).unbind(-1)
+        return row * self.size + column
 
     def _render(self, planes: Tensor, frame: int, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return colour (N, 3), head opacity (N,) and opacity (N,) of pixels of a training frame."""

@@ -78,4 +78,10 @@ def ball_footage(frames: int, size: int, seed: int = 0) -> Footage:
 def ball_surface(points: int = 1500) -> HeadSurface:
     generator = torch.Generator().manual_seed(1)
     normals = torch.nn.functional.normalize(torch.randn(points, 3, generator=generator), dim=-1)
-    return HeadSurface(normals * RADIUS, normals, torch.full((points,), 1.0), torch.tensor([0.0, -1.0, 6.0]))
+    return HeadSurface(
+        normals * RADIUS,
+        normals,
+        torch.full((points,), 1.0),
+        torch.tensor([0.0, -1.0, 6.0]),
+        torch.tensor([[0.0, -3.0, 7.4]]),
+    )
