@@ -1,8 +1,20 @@
 """What holds for all tests."""
 
 import os
+import sys
+from collections.abc import Iterator
+
+import pytest
 
 # Set before numpy and torch are loaded. The tests work on small arrays, for which one thread is nearly as fast as two on
 # an idle machine; where other processes want the cores, threads that wait for each other make it ten times slower.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
+
+
+@pytest.fixture(autouse=True)
+def ordinary_arithmetic() -> Iterator[None]:
+    """Undo what opening an avatar sets for the whole process: hypothesis draws denormal numbers too."""
+    yield
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_flush_denormal(False)
