@@ -15,8 +15,11 @@ FACE_OVAL = (
 )  # fmt: skip
 """MediaPipe's indices of the outline of the face. These follow the silhouette, not the skin."""
 
-OVAL_WEIGHT = 0.5
-"""Relative information of an outline point: it slides over the skin as the head turns."""
+OVAL_WEIGHT = 0.7
+"""Relative information of an outline point: even with the model's slide it follows the silhouette, not the skin.
+
+Less weight makes the rotation less steady, for these points lie farthest behind the tip of the nose.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +51,7 @@ class LandmarkTables:
     def of(cls, model: MorphableModel) -> "LandmarkTables":
         """Interpolate the model's vertices at the landmarks."""
         expression = model.at_landmarks(model.expression_basis).astype(np.float64)
-        weights = model.landmark_weights.astype(np.float64)
+        weights = np.ones(len(model.landmark_triangles))
         weights[list(FACE_OVAL)] *= OVAL_WEIGHT
         return cls(
             mean=model.landmarks().astype(np.float64),

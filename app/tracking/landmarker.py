@@ -15,6 +15,9 @@ LANDMARK_COUNT = 478
 """Points of the landmarker's mesh: 0-467 on the skin, 468-472 the subject's right iris, 473-477 the left one."""
 BLENDSHAPE_COUNT = 52
 """Scores of the landmarker: ``_neutral`` and 51 facial units."""
+FACES = 2
+"""Faces the landmarker looks for. With one it smooths the landmarks itself, which then come half a frame late, and
+differently late at each speed; with two it reports what it sees. The second face tells bystanders from the person."""
 RIGHT_EYE_CORNER, LEFT_EYE_CORNER = 33, 263
 """Outer corners of the eyes: the distance between them is the unit of reprojection errors."""
 
@@ -54,7 +57,7 @@ class FaceLandmarker:
         options = FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_path=str(model)),
             running_mode=RunningMode.VIDEO,
-            num_faces=1,
+            num_faces=FACES,
             output_face_blendshapes=True,
             output_facial_transformation_matrixes=True,
         )
@@ -69,6 +72,7 @@ class FaceLandmarker:
                 f"the face landmarker's model file {model} is missing or damaged; delete it and run `nerfcall doctor`"
             ) from error
         self._last_milliseconds = 0
+        self._last_points: NDArray[np.float32] | None = None
 
     def detect(self, image: NDArray[np.uint8], timestamp: float) -> Landmarks | None:
         """Find the face in an RGB picture (H, W, 3) taken at ``timestamp`` seconds; None where there is none."""
@@ -79,12 +83,21 @@ class FaceLandmarker:
         picture = self._image_type(image_format=self._rgb, data=np.ascontiguousarray(image))
         result = self._landmarker.detect_for_video(picture, milliseconds)
         if not result.face_landmarks:
+            self._last_points = None
             return None
         scale = np.array([width, height], np.float32)
-        points = np.array([(point.x, point.y) for point in result.face_landmarks[0]], np.float32) * scale
-        blendshapes = np.array([category.score for category in result.face_blendshapes[0]], np.float32)
-        transform = np.asarray(result.facial_transformation_matrixes[0], np.float32)
-        return Landmarks(points, blendshapes, transform)
+        faces = [np.array([(point.x, point.y) for point in face], np.float32) * scale for face in result.face_landmarks]
+        index = self._person(faces)
+        self._last_points = faces[index]
+        blendshapes = np.array([category.score for category in result.face_blendshapes[index]], np.float32)
+        transform = np.asarray(result.facial_transformation_matrixes[index], np.float32)
+        return Landmarks(faces[index], blendshapes, transform)
+
+    def _person(self, faces: list[NDArray[np.float32]]) -> int:
+        """Choose the face that continues the last frame's; where there is none, the largest."""
+        if self._last_points is None:
+            return int(np.argmax([np.ptp(face, axis=0).prod() for face in faces]))
+        return int(np.argmin([np.abs(face - self._last_points).mean() for face in faces]))
 
     def close(self) -> None:
         """Free the model; the landmarker cannot be used afterwards."""

@@ -31,7 +31,7 @@ class SolverSettings:
     """Of the model's own standard deviations of the coefficients about rest."""
     bound_sigma: float = 0.03
     """By how much a named unit may fall below 0 or exceed 1."""
-    change_scale: float = 0.6
+    change_scale: float = 0.4
     """Of the model's own standard deviations, for a coefficient's change from frame to frame; 0: no temporal prior.
 
     Coefficients that the landmarks determine follow at once; those that they hardly show do not follow the noise.

@@ -128,6 +128,32 @@ def test_a_stranger_is_calibrated_once(model, pictures):
         assert state.present
 
 
+def test_a_bystander_who_comes_nearer_is_not_taken_for_the_person(model, pictures):
+    def both(left, right):
+        return np.concatenate([left, right], axis=1)
+
+    def at(distance, index):
+        pose, expression = truth(model, index)
+        nearer = HeadPose(pose.rotation, np.array([0.0, 0.0, -distance], np.float32))
+        return picture(model, nearer, expression)
+
+    wall = np.full_like(pictures[0], 110)
+    calibration = Calibration.mean_face(len(model.identity_basis), model.digest)
+    with FaceTracker(calibration) as tracker:
+        for index in range(5):
+            state = tracker.track(both(at(60.0, index), wall), index / FPS)
+            assert state.present
+        for index in range(5, 20):
+            state = tracker.track(both(at(60.0, index), at(44.0, index)), index / FPS)
+            assert state.present
+            assert state.pose.translation[0] < 0.0
+        # The person leaves: now the other one is the person.
+        for index in range(20, 26):
+            state = tracker.track(both(wall, at(44.0, index)), index / FPS)
+        assert state.present
+        assert state.pose.translation[0] > 0.0
+
+
 def test_a_calibration_of_another_model_is_refused(model):
     with pytest.raises(CalibrationError, match="another morphable model"):
         FaceTracker(Calibration.mean_face(len(model.identity_basis), b"othermod"))

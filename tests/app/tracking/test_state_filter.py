@@ -77,7 +77,7 @@ def test_a_still_face_passes_unchanged():
 
 
 def test_steady_motion_is_followed_without_lag():
-    state_filter = StateFilter(FilterSettings(*[Gains(0.7, 0.4, 1.0)] * 4))
+    state_filter = StateFilter(FilterSettings(*[Gains((0.6, 0.3), (0.8, 0.5), speed=0.2, persistence=1.0)] * 4))
     for index in range(60):
         truth = Parameters(
             rotation_vector_to_matrix(np.array([0.0, 0.01 * index, 0.0])),
@@ -107,11 +107,19 @@ def test_any_frame_times_keep_rotations_proper_and_overshoot_bounded(intervals, 
         assert out.expression.min() >= lowest - 0.5 * (highest - lowest)
 
 
-@given(st.integers(1, 5), st.floats(0.01, 0.99), st.floats(0.0, 0.99), st.floats(0.0, 1.0))
-def test_gains_compose_over_time(count, position, velocity, persistence):
+@given(st.integers(1, 5), st.floats(0.0, 10.0))
+def test_gains_compose_over_time(count, speed):
     """What is left of a surprise after one long interval is what is left after as many short ones."""
-    gains = Gains(position, velocity, persistence)
-    long = gains.after(count * NOMINAL_INTERVAL)
-    assert 1 - long.position == pytest.approx((1 - position) ** count)
-    assert 1 - long.velocity == pytest.approx((1 - velocity) ** count)
-    assert long.persistence == pytest.approx(persistence**count)
+    gains = Gains((0.5, 0.2), (0.9, 0.7), speed=2.0, persistence=0.8)
+    short, long = (gains.at(np.array(speed), frames * NOMINAL_INTERVAL) for frames in (1, count))
+    for once, together in zip(short[:2], long[:2], strict=True):
+        assert 1 - together == pytest.approx((1 - once) ** count)
+    assert long[2] == pytest.approx(short[2] ** count)
+
+
+def test_gains_grow_with_speed_from_rest_to_their_limit():
+    gains = Gains((0.5, 0.2), (0.9, 0.7), speed=2.0)
+    alpha, beta, _ = gains.at(np.array([0.0, 1.0, 2.0, 4.0, 1e6]), NOMINAL_INTERVAL)
+    assert (np.diff(alpha) > 0).all()
+    assert alpha[[0, 2, 4]] == pytest.approx([0.5, 0.7, 0.9])
+    assert beta[[0, 2, 4]] == pytest.approx([0.2, 0.45, 0.7])
