@@ -100,6 +100,6 @@ def test_its_recording_renders_the_face_that_was_filmed(clip: Path, avatar: Path
     assert len(played) == len(small)
     error = ((played[5:].astype(float) - small[5:]) ** 2).mean()
     assert 10 * np.log10(255**2 / error) > 20.0
-    # The head turns left and right, and so does the rendering.
-    still = ((small[5:] - small[5:].mean(0)) ** 2).mean()
-    assert error < still
+    # The head turns and speaks, and so does the rendering.
+    moving, rendered = small[5:] - small[5:].mean(0), played[5:] - played[5:].mean(0)
+    assert np.corrcoef(moving.ravel(), rendered.ravel())[0, 1] > 0.5
