@@ -45,6 +45,8 @@ class TrainingSettings:
     """Decoupled weight decay of the expression's planes: the guard against learning a minute of footage by heart."""
     expression_noise: float = 0.05
     """Standard deviation added to the embedded expression, whose own is about 1."""
+    pose_noise: float = 0.15
+    """Standard deviation added to the torso's pose features, whose own is 1: it must not learn them by heart."""
     coverage: float = 0.01
     """Weight of the segmentation's loss against the photometric one."""
     geometry_steps: int = 250
@@ -278,6 +280,7 @@ class Trainer:
         samples = self.settings.samples
         head, passed = avatar.render_head(planes, directions, rotation, translation, samples, jitter=True)
         pose = avatar.torso.pose_features(rotation, translation)
+        pose = pose + torch.randn_like(pose) * self.settings.pose_noise
         torso, alpha = avatar.torso(self._uv[pixels], pose, avatar.consistency_code)
         alpha = alpha * self._torso_extent[pixels]
         behind = self._background(frame, pixels)
