@@ -9,6 +9,7 @@ COLUMNS = (
     ("reprojection_median_percent", "{:.2f}"),
     ("reprojection_p95_percent", "{:.2f}"),
     ("rotation_jitter_mediapipe_degrees", "{:.3f}"),
+    ("rotation_jitter_mediapipe_smoothed_degrees", "{:.3f}"),
     ("rotation_jitter_solved_degrees", "{:.3f}"),
     ("rotation_jitter_filtered_degrees", "{:.3f}"),
     ("landmark_jitter_detected_px", "{:.3f}"),
@@ -30,9 +31,10 @@ EXPLANATION = """\
 Calibrated on the first half of each clip; errors, jitter and lag are those of the second half.
 reprojection: all 478 landmarks, in % of the seen distance between the eyes' outer corners, before the filter.
 jitter: RMS second difference from frame to frame; landmarks in pixels of a 256 x 256 picture; the 79 expression
-coefficients together in units. mediapipe: the rotation of its own 4 x 4 matrix. solved, filtered: before and after our
-filter. lag: of the filtered signal behind the solved one.
-ms: a frame's mean wall time on one core; filter_ms is part of neither of the others."""
+coefficients together in units. mediapipe: the rotation of its own 4 x 4 matrix from the same unsmoothed landmarks;
+mediapipe_smoothed: as it gives it by default, from landmarks that it has smoothed (about half a frame late).
+solved, filtered: before and after our filter. lag: of the filtered signal behind the solved one.
+ms: a frame's mean wall time on one core."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from app.progress import Progress
 from app.tracking.calibration import NoFaceError
 from app.tracking.estimator import Estimate, StateEstimator
 from app.tracking.filter import StateFilter
+from app.tracking.landmarker import Landmarks
 from app.tracking.morphable_model import MorphableModel
 from app.tracking.person import denormalise, normalise
 from app.tracking.solver import LandmarkSolver
@@ -28,7 +29,7 @@ def measure_clip(clip: str) -> dict[str, float | str]:
         SourceError: the clip cannot be read.
         NoFaceError: its first half shows no face.
     """
-    track, decode, detect = _detect(clip)
+    track, smoothed, decode, detect = _detect(clip)
     model = MorphableModel.load()
     half = len(track.landmarks) // 2
     first = LandmarkTrack(track.landmarks[:half], track.timestamps[:half], track.width, track.height)
@@ -55,16 +56,17 @@ def measure_clip(clip: str) -> dict[str, float | str]:
         "frames": frames,
         "tracked": sum(estimate.state.present for estimate in estimates),
         **_accuracy(estimator, track, estimates, half),
+        "rotation_jitter_mediapipe_smoothed_degrees": _smoothed_jitter(smoothed[half:]),
         **milliseconds,
         "total_ms": sum(milliseconds.values()),
     }
 
 
-def _detect(clip: str) -> tuple[LandmarkTrack, float, float]:
-    """Return the clip's landmarks, and the seconds spent on decoding and on detecting."""
-    track = LandmarkTrack([], [], 0, 0)
+def _detect(clip: str) -> tuple[LandmarkTrack, list[Landmarks | None], float, float]:
+    """Return the clip's landmarks, those that MediaPipe smooths, and the seconds spent on decoding and detecting."""
+    smoothed: list[Landmarks | None] = []
     decode = detect = 0.0
-    with open_source(clip) as source, open_landmarker() as landmarker:
+    with open_source(clip) as source, open_landmarker() as landmarker, open_landmarker(faces=1) as default_landmarker:
         track = LandmarkTrack([], [], source.width, source.height)
         with Progress(source.frame_count, f"tracking {source.name}") as progress:
             before = time.perf_counter()
@@ -75,9 +77,16 @@ def _detect(clip: str) -> tuple[LandmarkTrack, float, float]:
                 detected = time.perf_counter()
                 decode += decoded - before
                 detect += detected - decoded
+                smoothed.append(default_landmarker.detect(frame.image, frame.timestamp))
                 progress.update(len(track.timestamps))
                 before = time.perf_counter()
-    return track, decode, detect
+    return track, smoothed, decode, detect
+
+
+def _smoothed_jitter(landmarks: list[Landmarks | None]) -> float:
+    """Return the jitter in degrees of the rotation of MediaPipe's matrices."""
+    rotations = [np.eye(3) if found is None else _nearest_rotation(found.transform[:3, :3]) for found in landmarks]
+    return rotation_jitter(np.stack(rotations), np.array([found is not None for found in landmarks]))
 
 
 def _filter_seconds(estimates: list[Estimate]) -> float:
@@ -113,7 +122,7 @@ def _accuracy(
         detected[row] = landmarks.points
         solved_points[row] = denormalise(person.project(estimate.solved), *size)
         filtered_points[row] = denormalise(person.project(estimate.smoothed), *size)
-        rotations["mediapipe"][row] = _nearest_rotation(landmarks.transform[:3, :3].astype(np.float64))
+        rotations["mediapipe"][row] = _nearest_rotation(landmarks.transform[:3, :3])
         rotations["solved"][row], rotations["filtered"][row] = estimate.solved.rotation, estimate.smoothed.rotation
         expressions["solved"][row] = estimate.solved.expression
         expressions["filtered"][row] = estimate.smoothed.expression
@@ -146,8 +155,8 @@ _FIGURES = (
 )
 
 
-def _nearest_rotation(matrix: Array) -> Array:
+def _nearest_rotation(matrix: NDArray[np.floating]) -> Array:
     """Return the rotation (3, 3) nearest to ``matrix``, which MediaPipe scales."""
-    left, _, right = np.linalg.svd(matrix)
+    left, _, right = np.linalg.svd(matrix.astype(np.float64))
     rotation: Array = left @ np.diag([1.0, 1.0, np.linalg.det(left @ right)]) @ right
     return rotation

@@ -40,8 +40,8 @@ class FaceLandmarker:
     The landmarker keeps a crop from the last frame, so frames must come in order.
     """
 
-    def __init__(self, model: Path) -> None:
-        """Load the landmarker's model file.
+    def __init__(self, model: Path, faces: int = FACES) -> None:
+        """Load the landmarker's model file and look for up to ``faces`` faces (see `FACES`).
 
         Raises:
             UserError: the file is missing or is no landmarker model.
@@ -57,7 +57,7 @@ class FaceLandmarker:
         options = FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_path=str(model)),
             running_mode=RunningMode.VIDEO,
-            num_faces=FACES,
+            num_faces=faces,
             output_face_blendshapes=True,
             output_facial_transformation_matrixes=True,
         )

@@ -13,7 +13,7 @@ from app.capture.source import Frame
 from app.tracking.calibration import Calibration, CalibrationError, calibrate
 from app.tracking.estimator import APPEARING_ERROR, STRANGER_ERROR, StateEstimator
 from app.tracking.landmark_tables import LandmarkTables
-from app.tracking.landmarker import FaceLandmarker, Landmarks
+from app.tracking.landmarker import FACES, FaceLandmarker, Landmarks
 from app.tracking.morphable_model import MorphableModel
 from app.tracking.person import PersonModel
 from codec.face_state import FaceState
@@ -30,13 +30,13 @@ ReportProgress = Callable[[float, float], None]
 """Called with the work done and the work in all."""
 
 
-def open_landmarker() -> FaceLandmarker:
+def open_landmarker(faces: int = FACES) -> FaceLandmarker:
     """Load the landmarker's model file from the user's cache, bringing it there first if need be.
 
     Raises:
         AssetError: the file cannot be had.
     """
-    return FaceLandmarker(asset_path(LANDMARKER_ASSET))
+    return FaceLandmarker(asset_path(LANDMARKER_ASSET), faces)
 
 
 def person_model(model: MorphableModel, calibration: Calibration) -> PersonModel:
