@@ -12,6 +12,7 @@ from app.cli import own_command
 from app.errors import UserError
 from app.receiver import Receiver
 from app.window.figures import Status, Tone
+from signaling.errors import SignalingError
 from signaling.messages import make_room_code
 from signaling.peer import Ending
 from signaling.server import RendezvousServer
@@ -77,7 +78,11 @@ async def loopback(receiver: Receiver, sender: SenderCommand, *, loss: float, se
             await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
             if gone.done() and not receiving.done():
                 await _after_the_sender(process, complaint, receiving, receiver)
-            return await receiving
+            try:
+                return await receiving
+            except SignalingError:
+                await _say_why(gone, process, complaint)
+                raise
         finally:
             receiver.stop()
             with contextlib.suppress(BaseException):
@@ -113,6 +118,17 @@ async def _after_the_sender(
     if receiver.meter.snapshot().fps_received is None and not receiving.done():
         receiver.stop()
         raise SenderError("the sender's process ended before the call began: run `nerfcall doctor`")
+
+
+async def _say_why(
+    gone: "asyncio.Task[int]", process: asyncio.subprocess.Process, complaint: "asyncio.Task[str]"
+) -> None:
+    """Raise what a sender that has left without a word wrote to its terminal, if it ended by itself."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(1.0):
+            await asyncio.shield(gone)
+    if process.returncode and process.returncode > 0 and (said := last_sentence(await complaint)):
+        raise SenderError(said)
 
 
 async def _read_bounded(process: asyncio.subprocess.Process) -> str:

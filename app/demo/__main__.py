@@ -31,7 +31,9 @@ def main(enrolled: str, clip: str) -> None:
     # coding tables, which are the avatar's alone.
     Recording(fps=fps, states=states, avatar_id=avatar.tables.digest).write(DEMO_RECORDING)
     recording = hashlib.sha256(DEMO_RECORDING.read_bytes()).hexdigest()
-    meta = {**avatar.meta, "demo": True, "recordings": [recording]}
+    # Nobody owns it: instead of a key the recording decides.
+    meta = {name: value for name, value in avatar.meta.items() if name != "owner"}
+    meta |= {"demo": True, "recordings": [recording]}
     sections = {"meta": json.dumps(meta).encode(), "tables": avatar.file["tables"], "field": avatar.file["field"]}
     AvatarFile(sections).write(DEMO_AVATAR)
     print(f"{DEMO_AVATAR.stat().st_size} bytes of avatar, {DEMO_RECORDING.stat().st_size} bytes of recording")
