@@ -15,6 +15,7 @@ from app.cli import command_names
 from codec import avatar_file, recording
 
 ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "app/demo/demo.avatar"
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +75,12 @@ CASES = [
     ("preview --avatar {}/damaged.avatar --loss 2", 2, "--loss"),
     ("preview --avatar {}/damaged.avatar --headless --seconds 1 --json {}/no/folder.json", 1, "{}/"),
     ("demo --loss much", 2, "--loss"),
+    ("receive abc --avatar {demo} --headless --device potato", 2, "potato"),
+    ("receive abc --avatar {demo} --headless --server ws://127.0.0.1:9", 1, "ws://127.0.0.1:9"),
+    ("receive abc --avatar {demo} --headless --server http://nowhere", 1, "http://nowhere"),
+    ("play {demo} --avatar {demo} --record {}/out.mp4", 1, "{demo}"),
+    ("preview --avatar {demo} --source {}/faceless.mp4 --headless --seconds 1", 1, "faceless.mp4"),
+    ("send abc --avatar {demo} --source camera:0", 1, "{demo}"),
     ("send abc --avatar {}/missing.avatar --source {}/faceless.mp4", 1, "missing.avatar"),
     ("send abc --avatar {}/damaged.avatar --source {}/faceless.mp4", 1, "damaged.avatar"),
     ("receive abc --avatar {}/missing.avatar --headless", 1, "missing.avatar"),
@@ -90,7 +97,7 @@ def test_one_sentence(folder: Path, taken_port: int, line: str, status: int, nam
         pytest.skip("no such command")
 
     def fill(text: str) -> str:
-        return text.replace("{port}", str(taken_port)).replace("{}", str(folder))
+        return text.replace("{port}", str(taken_port)).replace("{demo}", str(DEMO)).replace("{}", str(folder))
 
     done = subprocess.run(
         [sys.executable, "-m", "app.cli", *fill(line).split()],

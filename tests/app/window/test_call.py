@@ -84,7 +84,8 @@ def windows_made(made):
 def test_the_window_says_that_the_peer_has_left_and_closes_by_itself():
     one, made = Call(50), []
     assert call.carry_call(windows_made(made), one, one.run) == LEFT
-    assert time.monotonic() - one.finished_at >= 0.29
+    # Qt lets its timers end five per cent early.
+    assert time.monotonic() - one.finished_at >= 0.95 * 0.3 - 0.01
     assert made[0].face.status == figures.peer_left("the peer has left")
     assert one.seen
     assert {thread for _, thread in one.seen} == {threading.main_thread()}
