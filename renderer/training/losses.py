@@ -8,6 +8,13 @@ def photometric_loss(rgb: Tensor, target: Tensor) -> Tensor:
     return (rgb - target).square().mean()
 
 
+def roughness(planes: Tensor) -> Tensor:
+    """Sum of squared differences of neighbouring texels of planes (..., H, W)."""
+    rows = planes[..., 1:, :] - planes[..., :-1, :]
+    columns = planes[..., :, 1:] - planes[..., :, :-1]
+    return rows.square().sum() + columns.square().sum()
+
+
 def coverage_loss(head_opacity: Tensor, opacity: Tensor, is_head: Tensor, is_person: Tensor) -> Tensor:
     """Squared error of the opacities against the segmentation.
 

@@ -22,7 +22,7 @@ from renderer.training.dataset import (
     carve_hull,
     dilate,
 )
-from renderer.training.losses import coverage_loss, photometric_loss
+from renderer.training.losses import coverage_loss, photometric_loss, roughness
 from renderer.view import within
 
 FEATURE_SPREAD = 0.015
@@ -45,6 +45,9 @@ class TrainingSettings:
     """Decoupled weight decay of the expression's planes: the guard against learning a minute of footage by heart."""
     expression_noise: float = 0.05
     """Standard deviation added to the embedded expression, whose own is about 1."""
+    smoothness: float = 5e-7
+    """Weight of the roughness of the expression's planes, of which a tenth is looked at in each step: without it their
+    texels are white noise, which an expression that was not seen before shows as sand on the skin."""
     pose_noise: float = 0.15
     """Standard deviation added to the torso's pose features, whose own is 1: it must not learn them by heart."""
     coverage: float = 0.01
@@ -187,7 +190,12 @@ class Trainer:
             is_head, is_person = (mask == HEAD).float(), (mask != BACKGROUND).float()
             coverage = coverage + coverage_loss(head_opacity, opacity, is_head, is_person) / settings.frames
         self._optimiser.zero_grad(set_to_none=True)
-        (photometric + settings.coverage * coverage + geometry).backward()  # type: ignore[no-untyped-call]
+        smooth = torch.zeros(())
+        if settings.smoothness > 0.0:
+            basis = avatar.head.basis_planes
+            first = int(torch.randint(len(basis) - len(basis) // 10 + 1, (1,)))
+            smooth = 10.0 * settings.smoothness * roughness(basis[first : first + len(basis) // 10])
+        (photometric + settings.coverage * coverage + geometry + smooth).backward()  # type: ignore[no-untyped-call]
         self._optimiser.step()
         if self.steps % settings.grid_interval == 0:
             self._update_grid()
