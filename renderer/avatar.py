@@ -12,8 +12,10 @@ from renderer.rays import head_space_rays
 from renderer.torso_field import TorsoField
 from renderer.view import View
 
-SAMPLES = 6
-"""Field evaluations a ray when a frame is rendered."""
+SAMPLES = 5
+"""Field evaluations a ray when a frame is rendered: one more gains 0.02 dB."""
+SEARCH_BINS = 48
+"""Lookups in the density grid a ray when a frame is rendered: a third more gain 0.05 dB and cost 20 % of the time."""
 RAYS_AT_ONCE = 4096
 """Rays marched together: their features then stay in a core's cache."""
 OPAQUE = 4e-3
@@ -113,7 +115,7 @@ class Avatar(nn.Module):
             return rgb.view(height, width, 3), transmittance.view(height, width)
         rays_o, rays_d = head_space_rays(directions.reshape(-1, 3), rotation, translation)
         blocks = F.avg_pool2d(rays_d.view(height, width, 3).permute(2, 0, 1), 2, ceil_mode=True)
-        edges, opacity = self.grid.propose(rays_o, blocks.permute(1, 2, 0).reshape(-1, 3), samples)
+        edges, opacity = self.grid.propose(rays_o, blocks.permute(1, 2, 0).reshape(-1, 3), samples, SEARCH_BINS)
         block = torch.arange(rows * columns, device=directions.device).view(rows, columns)
         block = block.repeat_interleave(2, 0)[:height].repeat_interleave(2, 1)[:, :width].flatten()
         hits = torch.nonzero((opacity > 1e-3)[block]).squeeze(-1)
