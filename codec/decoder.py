@@ -10,6 +10,8 @@ from codec.packet import SEQUENCE_MODULUS, TIMESTAMP_MODULUS, Packet, short_id
 from codec.quantiser import state_from_parameters
 from codec.tables import CodecTables
 
+_LARGEST_TURN = np.pi + 0.05
+"""Radians: half a turn and its rounding."""
 _SLEW = 0.005
 """Seconds by which one packet may move the estimate of the capture clock."""
 
@@ -48,6 +50,8 @@ class FrameDecoder:
         if header.present:
             symbols = decode_symbols(self._tables, packet.payload)
             parameters = self._tables.quantiser.dequantise(np.array(symbols, np.int64))
+            if np.linalg.norm(parameters[:3]) > _LARGEST_TURN:
+                raise PacketError("A packet turns the head by more than half a turn: no encoder makes that.")
         timestamp = self._unwrap_timestamp(header.timestamp, now)
         sequence = self._unwrap_sequence(header.sequence)
         newest = self._newest_sequence is None or sequence >= self._newest_sequence

@@ -25,8 +25,10 @@ from renderer.training.trainer import Trainer
 CHECK_SECONDS = 60.0
 """Between looks at held-out frames; each is followed by a checkpoint."""
 CHECK_FRAMES = 8
-FINISH_SECONDS = 45.0
+FINISH_SECONDS = 30.0
 """Kept of the budget for tables, packing and the last measurement."""
+LEAST_SHARE = 0.3
+"""Of the budget that goes into training, however long the preparation takes."""
 
 
 class BrokenOffError(UserError):
@@ -86,7 +88,8 @@ def enrol(options: EnrolmentOptions, say: Callable[[str], None]) -> Measured:
         _restore(trainer, earlier, options)
         spent = earlier.seconds
         say(f"going on with the training that was broken off after {spent / 60:.1f} minutes")
-    budget = max(60.0 * options.minutes - (time.monotonic() - began) - FINISH_SECONDS, 5.0) + spent
+    total = 60.0 * options.minutes
+    budget = max(total - (time.monotonic() - began) - FINISH_SECONDS, LEAST_SHARE * total) + spent
     trained, finished = _train(trainer, footage, options, spent, budget)
     if trainer.steps == 0:
         raise BrokenOffError("stopped before the training began; nothing was written")

@@ -54,7 +54,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def avatar(clip: Path) -> Path:
     path = clip.with_name("head.avatar")
     done = nerfcall(
-        *("enrol", str(clip), "-o", str(path), "--size", "64", "--minutes", "0.5", "--name", "Painted"),
+        *("enrol", str(clip), "-o", str(path), "--size", "64", "--minutes", "0.75", "--name", "Painted"),
         folder=clip.parent,
     )
     assert done.returncode == 0, done.stderr

@@ -41,8 +41,13 @@ def test_random_bytes_are_refused(data: bytes) -> None:
 def test_flipped_bytes_raise_only_our_error(position: int, flip: int) -> None:
     damaged = bytearray(PACKED)
     damaged[position] ^= flip
-    with pytest.raises(FieldFileError):
-        unpack_fields(bytes(damaged))
+    try:
+        avatar = unpack_fields(bytes(damaged))
+    except FieldFileError:
+        return
+    # A bit that pads the compressed stream means nothing: then nothing may have changed.
+    expected = unpack_fields(PACKED).state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in avatar.state_dict().items())
 
 
 @settings(max_examples=60, deadline=None)
