@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from app.assets import asset_path
 from app.errors import UserError
+from renderer.training.dataset import BACKGROUND, BODY, HEAD
 
 SEGMENTER_ASSET = "selfie_multiclass_256x256.tflite"
-BACKGROUND, BODY, HEAD = 0, 1, 2
 _CLASSES = np.array([BACKGROUND, HEAD, BODY, HEAD, BODY, BODY], np.uint8)
 """Of the model's background, hair, body skin, face skin, clothes, and others (what is worn or held)."""
 
