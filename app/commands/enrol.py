@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="last second; what follows is held out (default: the last tenth is held out)",
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace an avatar that is there already")
     parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda or cuda:N (default: auto)")
 
 
@@ -33,12 +34,15 @@ def run(args: argparse.Namespace) -> int:
     limit_library_threads(os.cpu_count() or 1)
 
     from app.capture.source import CAMERA_PREFIX
-    from app.enrolment.enrol import EnrolmentOptions, enrol
+    from app.enrolment.enrol import CHECKPOINT_SUFFIX, EnrolmentOptions, enrol
     from app.errors import UsageError
 
     output = Path(args.output)
     if not output.parent.is_dir():
         raise UsageError(f"the folder {output.parent} for the avatar does not exist")
+    broken_off = output.with_name(output.name + CHECKPOINT_SUFFIX).exists()
+    if output.exists() and not args.overwrite and not broken_off:
+        raise UsageError(f"{output} is there already: name another file, or add --overwrite to replace it")
     if not 64 <= args.size <= 1024:
         raise UsageError(f"--size {args.size} is out of range: choose 64 to 1024 pixels")
     if not 0.5 <= args.minutes <= 24 * 60:

@@ -22,6 +22,7 @@ from codec.embedding import ExpressionEmbedding
 from renderer.process_settings import flush_denormals, keep_buffers_mapped
 from renderer.training.trainer import Trainer
 
+CHECKPOINT_SUFFIX = ".training"
 CHECK_SECONDS = 60.0
 """Between looks at held-out frames; each is followed by a checkpoint."""
 CHECK_FRAMES = 8
@@ -51,7 +52,7 @@ class EnrolmentOptions:
     @property
     def checkpoint(self) -> Path:
         """Where a broken-off training waits."""
-        return self.output.with_name(self.output.name + ".training")
+        return self.output.with_name(self.output.name + CHECKPOINT_SUFFIX)
 
     def arguments(self) -> dict[str, object]:
         """Return what a checkpoint must have in common with this enrolment."""
