@@ -15,7 +15,7 @@ from safetensors.torch import load, save
 from app.errors import UsageError, UserError
 from app.tracking.calibration_record import Calibration
 from codec.avatar_file import AvatarFile
-from codec.embedding import ExpressionEmbedding
+from codec.embedding import Embedding, embedding_of
 from codec.errors import AvatarFileError
 from codec.face_state import HeadPose
 from codec.tables import CodecTables
@@ -103,25 +103,24 @@ class LoadedAvatar:
         return Calibration.parse(self.file["calibration"])
 
     @cached_property
-    def embedding(self) -> ExpressionEmbedding:
+    def embedding(self) -> Embedding:
         """The expression embedding. Raises AvatarError; AvatarFileError for a demonstration, which has none."""
         data = self.file["embedding"]
-        embedding = ExpressionEmbedding()
         try:
             if len(data) > EMBEDDING_LIMIT:
                 raise ValueError("too large")
-            embedding.load_state_dict(load(data))
+            embedding = embedding_of(load(data))
         except (SafetensorError, RuntimeError, ValueError) as error:
             raise AvatarError(f"{self.path}: its expression embedding is damaged; enrol again") from error
         return embedding.requires_grad_(False).eval()
 
     def embed(self, expression: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Embed a tracked expression (79,) to (30,)."""
+        """Embed a tracked expression (79,) to (E,)."""
         embedded: NDArray[np.float32] = self.embedding(torch.from_numpy(np.asarray(expression, np.float32))).numpy()
         return embedded
 
     def render(self, expression: NDArray[np.float32], pose: HeadPose, width: int, height: int) -> NDArray[np.uint8]:
-        """Return the picture (height, width, 3), RGB, of the embedded expression (30,) at a pose."""
+        """Return the picture (height, width, 3), RGB, of the embedded expression (E,) at a pose."""
 
         def tensor(values: NDArray[np.float32]) -> torch.Tensor:
             return torch.from_numpy(np.array(values, np.float32)).to(self.device)
@@ -161,6 +160,6 @@ def load_avatar(path: str | Path, device: str = "auto") -> LoadedAvatar:
     return LoadedAvatar(file, Path(path), choose_device(device), tables, meta)
 
 
-def pack_embedding(embedding: ExpressionEmbedding) -> bytes:
+def pack_embedding(embedding: Embedding) -> bytes:
     """Return the bytes of an embedding's section."""
     return save({name: value.detach().cpu().contiguous() for name, value in embedding.state_dict().items()})

@@ -1,4 +1,6 @@
-"""Attention encoder from tracked to transmitted expression (the paper's fine-tuning embedding, 79 -> 30)."""
+"""From tracked to transmitted expression: the paper's two operating points, fine-tuned (79 -> 30) and plain (79)."""
+
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -41,9 +43,7 @@ class ExpressionEmbedding(nn.Module):
             expressions: (N, 79), N > 30, of the enrolment footage.
         """
         self.mean.copy_(expressions.mean(0))
-        deviation = expressions.std(0)
-        # A coefficient that hardly moves is mostly tracking noise: it must not be amplified to unit variance.
-        self.scale.copy_(deviation.clamp_min(0.25 * float(deviation.square().mean().sqrt())))
+        self.scale.copy_(_deviations(expressions))
         tokens = (expressions - self.mean) / self.scale
         _, singular, components = torch.linalg.svd(tokens, full_matrices=False)
         spread = singular[:EMBEDDED_SIZE] / len(tokens) ** 0.5
@@ -86,3 +86,66 @@ class ExpressionEmbedding(nn.Module):
         self.lower.copy_(embedded.amin(0) - headroom)
         self.upper.copy_(embedded.amax(0) + headroom)
         return shift, scale
+
+
+class PlainExpression(nn.Module):
+    """The plain operating point: all 79 coefficients are sent, each in units of its own deviation."""
+
+    mean: Tensor
+    scale: Tensor
+    lower: Tensor
+    upper: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(EXPRESSION_SIZE))
+        self.register_buffer("scale", torch.ones(EXPRESSION_SIZE))
+        self.register_buffer("lower", torch.full((EXPRESSION_SIZE,), -8.0))
+        self.register_buffer("upper", torch.full((EXPRESSION_SIZE,), 8.0))
+
+    @torch.no_grad()
+    def initialise(self, expressions: Tensor) -> None:
+        """Take the units from a person's expressions (N, 79) of the enrolment footage."""
+        self.mean.copy_(expressions.mean(0))
+        self.scale.copy_(_deviations(expressions))
+
+    def forward(self, expression: Tensor) -> Tensor:
+        """Return (..., 79) standardised coefficients of (..., 79) tracked ones, bounded by ``lower`` and ``upper``."""
+        return ((expression - self.mean) / self.scale).clamp(self.lower, self.upper)
+
+    @torch.no_grad()
+    def standardise(self, expressions: Tensor, headroom: float = 0.5) -> tuple[Tensor, Tensor]:
+        """Do what ``ExpressionEmbedding.standardise`` does; ``shift`` and ``scale`` are (79,)."""
+        self.lower.fill_(-torch.inf)
+        self.upper.fill_(torch.inf)
+        plain = self(expressions)
+        shift, scale = plain.mean(0), plain.std(0).clamp_min(1e-4)
+        self.mean.add_(self.scale * shift)
+        self.scale.mul_(scale)
+        plain = (plain - shift) / scale
+        self.lower.copy_(plain.amin(0) - headroom)
+        self.upper.copy_(plain.amax(0) + headroom)
+        return shift, scale
+
+
+Embedding = ExpressionEmbedding | PlainExpression
+
+
+def embedding_of(state: Mapping[str, Tensor]) -> Embedding:
+    """Return the embedding whose ``state_dict`` this is.
+
+    Raises:
+        RuntimeError: it is that of neither.
+    """
+    embedding = ExpressionEmbedding() if "queries" in state else PlainExpression()
+    embedding.load_state_dict(dict(state))
+    return embedding
+
+
+def _deviations(expressions: Tensor) -> Tensor:
+    """Return the deviation (79,) of each coefficient.
+
+    One that hardly moves is mostly tracking noise: it must not be amplified to unit variance.
+    """
+    deviation = expressions.std(0)
+    return deviation.clamp_min(0.25 * float(deviation.square().mean().sqrt()))

@@ -55,6 +55,11 @@ _TRACKED_STEP = STEP_SCALE // 256
 _EMBEDDED_STEP = STEP_SCALE // 6
 
 
+def _sizes(of_avatar: bool) -> tuple[int, ...]:
+    """Return how many coefficients an expression may have; an avatar without embedding takes all."""
+    return (EMBEDDED_SIZE, EXPRESSION_SIZE) if of_avatar else (EXPRESSION_SIZE,)
+
+
 @dataclass(frozen=True)
 class Recording:
     """Face states in the order of time; ``bytes(recording)`` is the file and ``parse`` its inverse up to rounding."""
@@ -62,7 +67,7 @@ class Recording:
     fps: float
     """Nominal frames per second, above 0 and at most 1000."""
     states: list[FaceState] = field(repr=False)
-    """At least one; all expressions of one size: 79 as tracked, 30 when embedded by an avatar."""
+    """At least one; all expressions of one size: 79 as tracked, 30 (79 without embedding) as an avatar takes them."""
     avatar_id: bytes | None = None
     """Identity of the avatar whose embedding made the expressions (at most 32 bytes); None: as tracked."""
 
@@ -71,10 +76,11 @@ class Recording:
             raise RecordingError(f"A recording has 0.001 to 1000 frames a second, not {self.fps}.")
         if not 1 <= len(self.states) <= MAX_FRAMES:
             raise RecordingError(f"A recording has 1 to {MAX_FRAMES} frames, not {len(self.states)}: record in parts.")
-        expected = EXPRESSION_SIZE if self.avatar_id is None else EMBEDDED_SIZE
-        if any(state.expression.shape != (expected,) for state in self.states):
+        size = len(self.states[0].expression)
+        if size not in _sizes(self.avatar_id is not None) or any(s.expression.shape != (size,) for s in self.states):
             kind = "as tracked" if self.avatar_id is None else "embedded by an avatar"
-            raise RecordingError(f"Every expression of a recording {kind} has {expected} coefficients.")
+            sizes = " or all ".join(str(size) for size in _sizes(self.avatar_id is not None))
+            raise RecordingError(f"The expressions of a recording {kind} all have {sizes} coefficients.")
         if self.avatar_id is not None and not 1 <= len(self.avatar_id) <= 32:
             raise RecordingError("An avatar's identity has 1 to 32 bytes.")
 
@@ -128,7 +134,7 @@ class Recording:
             raise RecordingError("This recording is cut off: copy it again, or record it again.")
         if zlib.crc32(data[:-4]).to_bytes(4, "little") != data[-4:]:
             raise RecordingError("This recording is damaged (wrong checksum): copy it again, or record it again.")
-        if size not in (EXPRESSION_SIZE, EMBEDDED_SIZE) or (id_length == 0) != (size == EXPRESSION_SIZE):
+        if size not in _sizes(id_length > 0):
             raise RecordingError(f"This recording's expressions have {size} coefficients: record it again.")
         if id_length > 32 or not 1 <= count <= MAX_FRAMES or abs(start) > _MAX_TIME or not 1000 <= rate <= 10**9:
             raise RecordingError("This recording's head holds numbers out of range: record it again.")

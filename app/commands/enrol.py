@@ -12,6 +12,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", default="", help="your name as the other side sees it")
     parser.add_argument("--size", type=int, default=256, help="side of the training pictures in pixels (default: 256)")
     parser.add_argument("--minutes", type=float, default=15.0, help="time to take in all (default: 15)")
+    parser.add_argument("--steps", type=int, metavar="N", help="train so many steps instead, whatever time they take")
+    parser.add_argument(
+        "--plain-expression", action="store_true", help="send all 79 coefficients, without embedding (for comparison)"
+    )
+    parser.add_argument(
+        "--no-consistency-code", action="store_true", help="without the code that head and torso share (for comparison)"
+    )
     parser.add_argument("--from", dest="start", type=float, default=0.0, metavar="S", help="first second of the clip")
     parser.add_argument(
         "--to",
@@ -34,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     limit_library_threads(os.cpu_count() or 1)
 
     from app.capture.source import CAMERA_PREFIX
-    from app.enrolment.enrol import CHECKPOINT_SUFFIX, EnrolmentOptions, enrol
+    from app.enrolment.enrol import CHECKPOINT_SUFFIX, EnrolmentOptions, Variant, enrol
     from app.errors import UsageError
 
     output = Path(args.output)
@@ -47,11 +54,24 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--size {args.size} is out of range: choose 64 to 1024 pixels")
     if not 0.5 <= args.minutes <= 24 * 60:
         raise UsageError(f"--minutes {args.minutes:g} is out of range: choose half a minute to a day")
+    if args.steps is not None and not 1 <= args.steps <= 10**7:
+        raise UsageError(f"--steps {args.steps} is out of range: choose 1 to 10 million")
     if args.start < 0 or (args.stop is not None and args.stop <= args.start):
         raise UsageError("--from and --to must be seconds in the clip, --to after --from")
 
     def options(clip: Path) -> EnrolmentOptions:
-        return EnrolmentOptions(clip, output, args.name, args.size, args.minutes, args.start, args.stop, args.device)
+        return EnrolmentOptions(
+            clip,
+            output,
+            args.name,
+            args.size,
+            args.minutes,
+            args.start,
+            args.stop,
+            args.device,
+            args.steps,
+            Variant(not args.plain_expression, not args.no_consistency_code),
+        )
 
     if args.source.startswith(CAMERA_PREFIX):
         from app.enrolment.guided_recording import guided_recording

@@ -4,7 +4,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -18,14 +18,14 @@ from app.enrolment.surface import head_surface
 from app.errors import UserError
 from app.owner_keys import make_owner_key
 from app.progress import Progress
-from codec.embedding import ExpressionEmbedding
+from codec.embedding import Embedding, ExpressionEmbedding, PlainExpression
+from renderer.head_field import HeadFieldShape
 from renderer.process_settings import flush_denormals, keep_buffers_mapped
-from renderer.training.trainer import Trainer
+from renderer.training.trainer import Trainer, TrainingSettings
 
 CHECKPOINT_SUFFIX = ".training"
 CHECK_SECONDS = 60.0
-"""Between looks at held-out frames; each is followed by a checkpoint."""
-CHECK_FRAMES = 8
+"""Between looks at the validation frames; each is followed by a checkpoint."""
 FINISH_SECONDS = 30.0
 """Kept of the budget for tables, packing and the last measurement."""
 LEAST_SHARE = 0.3
@@ -34,6 +34,16 @@ LEAST_SHARE = 0.3
 
 class BrokenOffError(UserError):
     """Enrolment was stopped before there was anything worth keeping."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What may be left out, to see what it is worth (paper table 3)."""
+
+    embedded: bool = True
+    """The attention embedding (79 -> 30); without it all 79 coefficients are sent."""
+    consistency_code: bool = True
+    """The learned code that head and torso share; without it, it stays zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,9 @@ class EnrolmentOptions:
     start: float
     stop: float | None
     device: str
+    steps: int | None = None
+    """Training ends after so many steps, whatever time they take, in place of ``minutes``."""
+    variant: Variant = Variant()
 
     @property
     def checkpoint(self) -> Path:
@@ -56,7 +69,8 @@ class EnrolmentOptions:
 
     def arguments(self) -> dict[str, object]:
         """Return what a checkpoint must have in common with this enrolment."""
-        return {"clip": str(self.clip.resolve()), "size": self.size, "start": self.start, "stop": self.stop}
+        span = {"clip": str(self.clip.resolve()), "size": self.size, "start": self.start, "stop": self.stop}
+        return span | asdict(self.variant)
 
 
 def enrol(options: EnrolmentOptions, say: Callable[[str], None]) -> Measured:
@@ -78,12 +92,15 @@ def enrol(options: EnrolmentOptions, say: Callable[[str], None]) -> Measured:
     flush_denormals()
     began = time.monotonic()
     device = choose_device(options.device)
-    say(f"enrolling at {options.size}² on {device_name(device)}, {options.minutes:g} minutes in all")
+    length = f"{options.minutes:g} minutes in all" if options.steps is None else f"{options.steps} steps"
+    say(f"enrolling at {options.size}² on {device_name(device)}, {length}")
     earlier = _earlier(options)
     footage = collect_footage(str(options.clip), options.start, options.stop, options.size)
-    embedding = ExpressionEmbedding()
+    embedding: Embedding = ExpressionEmbedding() if options.variant.embedded else PlainExpression()
     embedding.initialise(footage.training.expressions)
-    trainer = Trainer(footage.training, embedding, head_surface(footage.calibration), device=device)
+    shape = HeadFieldShape(expression=embedding.lower.numel())
+    settings = TrainingSettings(consistency_code=options.variant.consistency_code)
+    trainer = Trainer(footage.training, embedding, head_surface(footage.calibration), settings, shape, device)
     spent = 0.0
     if earlier is not None:
         _restore(trainer, earlier, options)
@@ -126,39 +143,46 @@ def _restore(trainer: Trainer, earlier: Checkpoint, options: EnrolmentOptions) -
 def _train(
     trainer: Trainer, footage: EnrolmentFootage, options: EnrolmentOptions, spent: float, budget: float
 ) -> tuple[float, bool]:
-    """Train until the budget (seconds in all, ``spent`` of them before) is used or an interrupt comes.
+    """Train until the budget (seconds in all, ``spent`` of them before; or steps) is used or an interrupt comes.
 
-    The trainer ends with the field whose head was best on held-out frames.
+    The trainer ends with the field whose head was best on the validation frames.
 
     Returns:
         Seconds trained in all, and whether the budget was used up.
     """
-    shown = footage.held_out.select(torch.linspace(0, len(footage.held_out) - 1, CHECK_FRAMES).round().long())
     best: dict[str, torch.Tensor] | None = None
     best_psnr, note = -float("inf"), ""
     checked = spent
     loss = 0.0
-    with _interrupts() as interrupted, Progress(budget, "training") as progress:
-        while spent < budget and not interrupted():
+
+    def used() -> float:
+        return spent / budget if options.steps is None else trainer.steps / options.steps
+
+    with _interrupts() as interrupted, Progress(1.0, "training") as progress:
+
+        def show() -> None:
+            progress.update(min(used(), 1.0), f"step {trainer.steps}, loss {loss:.5f}{note}")
+
+        while used() < 1.0 and not interrupted():
             started = time.monotonic()
-            latest = trainer.step(spent / budget)
+            latest = trainer.step(used())
             loss = latest if loss == 0.0 else loss + 0.02 * (latest - loss)
             spent += time.monotonic() - started
-            progress.update(min(spent, budget), f"step {trainer.steps}, loss {loss:.5f}{note}")
-            if spent - checked < CHECK_SECONDS and spent < budget and not interrupted():
+            show()
+            if spent - checked < CHECK_SECONDS and used() < 1.0 and not interrupted():
                 continue
             started = time.monotonic()
-            quality = trainer.evaluate(shown)
-            note = f", held out {quality.psnr:.2f} dB, head {quality.head_psnr:.2f} dB"
-            progress.update(min(spent, budget), f"step {trainer.steps}, loss {loss:.5f}{note}")
-            if spent < budget:
+            quality = trainer.evaluate(footage.validation)
+            note = f", unseen {quality.psnr:.2f} dB, head {quality.head_psnr:.2f} dB"
+            show()
+            if used() < 1.0:
                 Checkpoint(options.arguments(), spent, trainer.state()).write(options.checkpoint)
             # The head decides: a torso that moves on its own scores best when it is blurred.
             if quality.head_psnr > best_psnr:
                 best_psnr, best = quality.head_psnr, trainer.state()
             spent += time.monotonic() - started
             checked = spent
-        finished = spent >= budget
+        finished = used() >= 1.0
     if best is not None:
         trainer.restore(best)
     return spent, finished

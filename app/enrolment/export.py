@@ -12,7 +12,7 @@ from app.avatar import pack_embedding
 from app.enrolment.footage import EnrolmentFootage
 from codec.avatar_file import AvatarFile
 from codec.decoder import FrameDecoder
-from codec.embedding import ExpressionEmbedding
+from codec.embedding import Embedding
 from codec.encoder import FrameEncoder
 from codec.face_state import FaceState
 from codec.table_fitting import expression_steps
@@ -40,7 +40,7 @@ class Measured:
 
 def finish(
     trainer: Trainer,
-    embedding: ExpressionEmbedding,
+    embedding: Embedding,
     footage: EnrolmentFootage,
     name: str,
     owner: bytes,
@@ -77,6 +77,7 @@ def finish(
         "name": name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "size": trainer.size,
+        "framing": footage.framing.numbers(),
         "owner": owner.hex(),
         "training": {
             "frames": len(footage.training),
@@ -101,7 +102,7 @@ def finish(
 def expression_sensitivity(
     avatar: Avatar, footage: EnrolmentFootage, embedded: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Return the RMS change (30,) of the picture, in [0, 1], per unit of each embedded component."""
+    """Return the RMS change (E,) of the picture, in [0, 1], per unit of each embedded component."""
     chosen = np.linspace(0, len(embedded) - 1, PROBE_FRAMES).round().astype(int)
     squares = np.zeros(embedded.shape[1])
     for index in chosen:
@@ -125,7 +126,7 @@ def measure(avatar: Avatar, tables: CodecTables, footage: EnrolmentFootage, embe
         avatar: as read back from its bytes.
         tables: coding tables.
         footage: with the held-out frames.
-        embedded: (F, 30) their expressions.
+        embedded: (F, E) their expressions.
     """
     encoder, decoder = FrameEncoder(tables, bytes(2), None), FrameDecoder(tables, bytes(2))
     held_out = footage.held_out

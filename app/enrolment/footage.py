@@ -21,6 +21,10 @@ from renderer.training.dataset import Footage
 
 TRAINING_FRAMES = 750
 """Frames kept at most: neighbours at 25 fps say nearly the same, and each costs 60 ms of segmentation."""
+VALIDATION_FRAMES = 8
+"""Frames that choose the field to keep."""
+VALIDATION_SHARE = 0.04
+"""Of the training span, its end: not trained on, and not held out either, whose figures are to be of no choice."""
 HELD_OUT_FRAMES = 40
 HELD_OUT_SHARE = 0.1
 """Of the enrolled span, where the clip does not go on after it."""
@@ -38,6 +42,8 @@ class EnrolmentFootage:
     """Everything that is known of a person before training."""
 
     training: Footage
+    validation: Footage
+    """The end of the training span, which chooses the field to keep."""
     held_out: Footage
     """Later frames than any the training, the calibration or the tables saw."""
     calibration: Calibration
@@ -90,13 +96,15 @@ def collect_footage(clip: str, start: float, stop: float | None, size: int) -> E
     with Progress(len(times), "fitting the face") as progress:
         states = track.solve(calibration, model, lambda done, _: progress.update(done))
     present = np.array([state.present for state in states])
-    training = _spread(np.flatnonzero(present[:before]), TRAINING_FRAMES)
+    shown = np.flatnonzero(present[:before])
+    apart = max(VALIDATION_FRAMES, round(VALIDATION_SHARE * len(shown)))
+    training, validation = _spread(shown[:-apart], TRAINING_FRAMES), _spread(shown[-apart:], VALIDATION_FRAMES)
     held_out = before + _spread(np.flatnonzero(present[before:]), HELD_OUT_FRAMES)
     if len(training) < MIN_SECONDS * fps / 2 or len(held_out) == 0:
         raise FootageError(f"{clip} shows the face too rarely; enrol from a minute in which it stays in the picture")
     centres = np.stack([points.points.mean(0) for points in track.landmarks[:before] if points is not None])
     framing = Framing.around(centres, track.width, track.height)
-    kept = np.concatenate((training, held_out))
+    kept = np.concatenate((training, validation, held_out))
     images, masks = _pictures(clip, start, wanted, set(kept.tolist()), framing, size)
     footage = Footage(
         images=torch.from_numpy(images),
@@ -108,7 +116,8 @@ def collect_footage(clip: str, start: float, stop: float | None, size: int) -> E
     )
     return EnrolmentFootage(
         footage.select(slice(0, len(training))),
-        footage.select(slice(len(training), len(kept))),
+        footage.select(slice(len(training), len(kept) - len(held_out))),
+        footage.select(slice(len(kept) - len(held_out), len(kept))),
         calibration,
         framing,
         [state for state in states[:before] if state.present],

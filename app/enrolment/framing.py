@@ -29,6 +29,18 @@ class Framing:
         top = int(np.clip(round(middle[1] - side * 0.45), 0, height - side))
         return cls(width, height, left, top, side)
 
+    @classmethod
+    def of(cls, numbers: list[int]) -> "Framing":
+        """Return the framing that an avatar's description holds as ``numbers``; ValueError if it is none."""
+        width, height, left, top, side = (int(number) for number in numbers)
+        if not (0 < side <= min(width, height) and 0 <= left <= width - side and 0 <= top <= height - side):
+            raise ValueError(f"{numbers} is no square of a picture")
+        return cls(width, height, left, top, side)
+
+    def numbers(self) -> list[int]:
+        """Return width, height, left, top, side."""
+        return [self.width, self.height, self.left, self.top, self.side]
+
     def cut(self, image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
         """Return the square of an RGB picture (height, width, 3), scaled to (size, size, 3)."""
         square = image[self.top : self.top + self.side, self.left : self.left + self.side]

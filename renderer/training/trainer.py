@@ -56,6 +56,8 @@ class TrainingSettings:
     """Steps during which the head model's shape still guides the density, less and less."""
     grid_interval: int = 16
     """Steps between updates of the density grid."""
+    consistency_code: bool = True
+    """Whether the code that head and torso share is learned; else it stays zero (paper table 3)."""
     background_knots: int = 6
     """Backgrounds over the span of the footage: what stands behind a person drifts, and so does the exposure."""
 
@@ -124,6 +126,7 @@ class Trainer:
         # Not trained: a background that learns takes up what the head's outline gets wrong, as rings around it.
         self.backgrounds = background_over_time(footage, settings.background_knots)
         self.avatar = Avatar(head, torso, grid, self.backgrounds[-1].clone(), footage.camera).to(self.device)
+        self.avatar.consistency_code.requires_grad_(settings.consistency_code)
         bodies = dilate(footage.masks[:: max(1, len(footage) // 100)] == BODY, max(2, self.size // 32)).any(0)
         extent = nn.functional.adaptive_max_pool2d(bodies.float()[None], self.avatar.torso_extent.shape[0])
         self.avatar.torso_extent.copy_(extent[0])

@@ -1,8 +1,9 @@
 """The attention embedding."""
 
+import pytest
 import torch
 
-from codec.embedding import ExpressionEmbedding
+from codec.embedding import ExpressionEmbedding, PlainExpression, embedding_of
 
 
 def footage(frames: int = 400) -> torch.Tensor:
@@ -59,3 +60,32 @@ def test_what_it_attends_to_is_learned() -> None:
     for name, parameter in embedding.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name
+
+
+def test_the_plain_expression_keeps_all_79_in_units_of_their_own() -> None:
+    expressions, plain = footage(), PlainExpression()
+    plain.initialise(expressions)
+    before = plain(expressions)
+    shift, scale = plain.standardise(expressions)
+    after = plain(expressions)
+    assert after.shape == expressions.shape
+    assert torch.allclose(after.mean(0), torch.zeros(79), atol=1e-4)
+    assert torch.allclose(after.std(0), torch.ones(79), atol=1e-3)
+    assert torch.allclose(shift + scale * after, before, atol=1e-3)
+    assert torch.allclose(plain.mean + plain.scale * after, expressions, atol=1e-4)
+    assert (plain(torch.full((79,), 50.0)) <= after.amax(0) + 0.51).all()
+
+
+@pytest.mark.parametrize("kind", [ExpressionEmbedding, PlainExpression])
+def test_an_embedding_is_told_by_its_state(kind: type[ExpressionEmbedding] | type[PlainExpression]) -> None:
+    embedding = kind()
+    embedding.initialise(footage())
+    again = embedding_of(embedding.state_dict())
+    assert type(again) is kind
+    probe = torch.randn(79)
+    assert torch.equal(again(probe), embedding(probe))
+
+
+def test_a_state_of_neither_is_refused() -> None:
+    with pytest.raises(RuntimeError):
+        embedding_of({"something": torch.zeros(3)})

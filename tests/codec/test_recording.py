@@ -101,7 +101,8 @@ def test_duration_and_text():
         ((0.0, face_states(1, 79)), "frames a second"),
         ((float("nan"), face_states(1, 79)), "frames a second"),
         ((25.0, face_states(1, 30)), "79 coefficients"),
-        ((25.0, face_states(1, 79), AVATAR), "30 coefficients"),
+        ((25.0, face_states(1, 31), AVATAR), "30 or all 79 coefficients"),
+        ((25.0, face_states(1, 79) + face_states(1, 30), AVATAR), "30 or all 79 coefficients"),
         ((25.0, face_states(1, 30), b""), "identity"),
     ],
 )

@@ -37,6 +37,7 @@ def enrolled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, EnrolmentF
     training, held_out = ball_footage(60, 64), ball_footage(4, 64, seed=9)
     footage = EnrolmentFootage(
         training,
+        ball_footage(2, 64, seed=5),
         held_out,
         Calibration.mean_face(40, b"12345678"),
         Framing(64, 64, 0, 0, 64),

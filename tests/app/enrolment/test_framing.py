@@ -43,3 +43,14 @@ def test_the_cut_is_what_the_square_shows(size: int) -> None:
     assert cut.shape == (size, size, 3)
     assert cut[:, : size // 2 - 3].min() > 195
     assert cut[:, size // 2 + 3 :].max() < 5
+
+
+def test_an_avatar_remembers_its_square() -> None:
+    framing = Framing(640, 480, left=100, top=0, side=480)
+    assert Framing.of(framing.numbers()) == framing
+
+
+@pytest.mark.parametrize("numbers", [[640, 480, 300, 0, 480], [640, 480, 0, 0, 0], [640, 480, 0, -1, 10], [1, 2]])
+def test_numbers_that_are_no_square_are_refused(numbers: list[int]) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011
+        Framing.of(numbers)
