@@ -1,0 +1,97 @@
+"""Options that several benches share."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+STRIDE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuringOptions:
+    """On what, into which folder, and how thoroughly it is measured."""
+
+    clips: tuple[Any, ...]
+    """`app.bench.clips.ClipSpec`; Any, so that declaring arguments loads no video library."""
+    folder: Path
+    minutes: float
+    """To enrol each person whose avatar is not there yet."""
+    animation_minutes: float
+    """To train each animation network that is not there yet."""
+    codecs: frozenset[str] | None
+    """Names of the codecs to measure; None for all."""
+    stride: int
+    """Every so many frames the metrics are taken that look at single frames."""
+    seconds: float | None
+    """Of held-out footage at most."""
+
+    def wants(self, codec: str) -> bool:
+        """Return whether a codec is to be measured."""
+        return self.codecs is None or codec in self.codecs
+
+    def measuring(self) -> dict[str, str | int | float]:
+        """Return what decides the figures beside clip and codec."""
+        return {"stride": self.stride}
+
+
+def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare them."""
+    parser.add_argument(
+        "--clips",
+        nargs="+",
+        required=True,
+        metavar="CLIP@SECONDS",
+        help="clips of one person each, and the second from which they are held out (without it: the last tenth)",
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="DIR", help="folder of results; goes on with what it has"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=15.0, help="to enrol a person whose avatar is not in DIR/avatars (default: 15)"
+    )
+    parser.add_argument(
+        "--animation-minutes",
+        type=float,
+        default=30.0,
+        metavar="MINUTES",
+        help="to train the animation codec where it is not in DIR/animation (default: 30)",
+    )
+    parser.add_argument(
+        "--codecs", nargs="+", metavar="NAME", help="only these: ours, ours-plain, animation, hevc, ..."
+    )
+    parser.add_argument(
+        "--stride",
+        type=int,
+        default=STRIDE,
+        metavar="N",
+        help=f"single-frame metrics on every Nth frame (default: {STRIDE}); tracking and flicker see all",
+    )
+    parser.add_argument("--seconds", type=float, metavar="S", help="of held-out footage at most (default: all)")
+
+
+def measuring_options(args: argparse.Namespace) -> MeasuringOptions:
+    """Check and return them. Raises UsageError."""
+    from app.bench.clips import ClipSpec
+    from app.errors import UsageError
+
+    if args.stride < 1:
+        raise UsageError(f"--stride {args.stride} is out of range: 1 looks at every frame")
+    if args.seconds is not None and args.seconds <= 0:
+        raise UsageError(f"--seconds {args.seconds:g} leaves nothing to measure")
+    for option, minutes in (("--minutes", args.minutes), ("--animation-minutes", args.animation_minutes)):
+        if not 0.5 <= minutes <= 24 * 60:
+            raise UsageError(f"{option} {minutes:g} is out of range: choose half a minute to a day")
+    clips = tuple(ClipSpec.parse(text) for text in args.clips)
+    names = [clip.name for clip in clips]
+    if len(set(names)) < len(names):
+        raise UsageError("two of the clips have the same name: results are kept by it, so rename one")
+    return MeasuringOptions(
+        clips,
+        Path(args.output),
+        args.minutes,
+        args.animation_minutes,
+        None if args.codecs is None else frozenset(args.codecs),
+        args.stride,
+        args.seconds,
+    )

@@ -1,0 +1,93 @@
+"""Our own codec, from tracker to rendered frame, as the benchmark sees it."""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+
+import cv2
+import numpy as np
+
+from app import __version__
+from app.avatar import LoadedAvatar
+from app.bench.codec import Coded, Frames, Settings
+from app.enrolment.framing import Framing
+from app.errors import UserError
+from app.progress import Progress
+from app.tracking.tracker import FaceTracker
+from codec.decoder import FrameDecoder
+from codec.encoder import FrameEncoder
+
+
+class OurCodec:
+    """What the call sends for a frame, and what it shows for it.
+
+    The tracker sees the very pixels that other codecs are given, at their size, and not the camera's larger picture.
+    """
+
+    def __init__(self, avatar: LoadedAvatar, name: str = "ours", label: str = "nerfcall"):
+        self.avatar = avatar
+        self.name = name
+        self.label = label
+        self.framing = avatar_framing(avatar)
+
+    @property
+    def settings(self) -> Settings:
+        """The avatar decides everything."""
+        training = self.avatar.meta.get("training", {})
+        return {
+            "avatar": self.avatar.digest.hex()[:16],
+            "numbers": self.avatar.tables.expression_size,
+            "trained_at": int(self.avatar.meta.get("size", 0)),
+            "training_steps": int(training.get("steps", 0)),
+            "training_minutes": float(training.get("minutes", 0.0)),
+        }
+
+    def encode(self, frames: Frames, fps: float) -> Coded:
+        """Track, embed, quantise and entropy-code every frame into the packet that a call would send."""
+        encoder = FrameEncoder(self.avatar.tables, self.avatar.digest, self.avatar.embed)
+        packets = []
+        with FaceTracker(self.avatar.calibration) as tracker, Progress(len(frames), "tracking") as progress:
+            for index, frame in enumerate(frames):
+                state = tracker.track(camera_picture(frame, self.framing), index / fps)
+                packets.append(bytes(encoder.encode(state)))
+                progress.update(index + 1)
+        return Coded(tuple(packets), len(bytes(self.avatar.file)))
+
+    def decode(self, coded: Coded, size: int) -> Frames:
+        """Render what each packet says, at any size."""
+        decoder = FrameDecoder(self.avatar.tables, self.avatar.digest)
+        frames = np.empty((len(coded.packets), size, size, 3), np.uint8)
+        now = 0.0
+        with Progress(len(frames), f"rendering at {size}²") as progress:
+            for index, packet in enumerate(coded.packets):
+                state = decoder.decode(packet, now)
+                now = state.timestamp
+                frames[index] = self.avatar.render(state.expression, state.pose, size, size)
+                progress.update(index + 1)
+        return frames
+
+    def versions(self) -> Mapping[str, str]:
+        """Return the versions of what tracks, codes and renders."""
+        return {"nerfcall": __version__, **{name: version(name) for name in ("mediapipe", "constriction", "torch")}}
+
+
+def avatar_framing(avatar: LoadedAvatar) -> Framing:
+    """Return the square of the enrolled clip that an avatar shows; UserError where its description does not tell it."""
+    try:
+        return Framing.of(avatar.meta["framing"])
+    except (KeyError, TypeError, ValueError):
+        raise UserError(f"{avatar.path} does not tell which part of the picture it shows: enrol it again") from None
+
+
+def camera_picture(square: Frames, framing: Framing) -> Frames:
+    """Return the camera's whole picture (H, W, 3) at the scale of ``square`` (S, S, 3), black around the square.
+
+    The tracker takes the picture's middle for the camera's principal point.
+    """
+    size = len(square)
+    scale = size / framing.side
+    width, height = round(framing.width * scale), round(framing.height * scale)
+    left, top = round(framing.left * scale), round(framing.top * scale)
+    left, top = min(left, width - size), min(top, height - size)
+    return np.asarray(
+        cv2.copyMakeBorder(square, top, height - size - top, left, width - size - left, cv2.BORDER_CONSTANT), np.uint8
+    )
