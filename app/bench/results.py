@@ -17,7 +17,8 @@ from codec.errors import CodecError
 from codec.files import write_atomic
 
 SCHEMA = 1
-BENCHES = ("quality", "rate-distortion", "resolution", "ablation", "speed")
+BENCHES = ("quality", "rate-distortion", "resolution", "ablation")
+"""Those whose results are of this kind; the speed bench has a format of its own."""
 SIZE_LIMIT = 1 << 20
 """Bytes: a result is a few thousand."""
 
@@ -77,7 +78,7 @@ class Result:
     codec: CodecUsed
     environment: Environment
     rate: Rate | None = None
-    """None where nothing was coded, as in some of the speed bench."""
+    """None where nothing was coded."""
     payload_sha256: str | None = None
     """Of all packets one after the other, hex; None where nothing was coded."""
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -96,8 +97,6 @@ class Result:
     """Wall time of "encode", "decode" and "measure"."""
     measuring: Settings = field(default_factory=dict)
     """How it was measured, where that can be chosen: "stride", say, of the metrics that skip frames."""
-    speed: Mapping[str, Any] = field(default_factory=dict)
-    """Figures of the speed bench, in whatever shape JSON has."""
 
     def to_json(self) -> str:
         """Return the file's text, the same for the same result.
@@ -115,8 +114,6 @@ class Result:
         content["seconds"] = without_nan(self.seconds)
         if self.measuring:
             content["measuring"] = dict(self.measuring)
-        if self.speed:
-            content["speed"] = self.speed
         environment = {**asdict(self.environment), "versions": dict(self.environment.versions)}
         content["environment"] = {name: value for name, value in environment.items() if value is not None}
         return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -139,16 +136,15 @@ class Result:
             raise FieldError(f"it has schema {schema}, and this nerfcall reads {SCHEMA}")
         result = cls(
             bench=_bench(fields),
-            clip=_clip(fields.within("clip")),
+            clip=clip_from(fields.within("clip")),
             size=fields.integer("size", least=1),
             codec=_codec(fields.within("codec")),
-            environment=_environment(fields.within("environment")),
+            environment=environment_from(fields.within("environment")),
             rate=_rate(fields.within("rate")) if "rate" in fields else None,
             payload_sha256=_digest(fields) if "payload_sha256" in fields else None,
             metrics=_groups(fields.within("metrics")),
             seconds=fields.figures("seconds"),
             measuring=fields.settings("measuring") if "measuring" in fields else {},
-            speed=fields.anything("speed") if "speed" in fields else {},
         )
         fields.close()
         return result
@@ -258,7 +254,8 @@ def _bench(fields: Fields) -> str:
     return bench
 
 
-def _clip(fields: Fields) -> Clip:
+def clip_from(fields: Fields) -> Clip:
+    """Take a clip's description apart, of whichever bench; raise FieldError where it is none."""
     clip = Clip(
         name=fields.text("name"),
         held_out_from_s=fields.number("held_out_from_s", least=0),
@@ -292,7 +289,8 @@ def _groups(fields: Fields) -> dict[str, dict[str, float]]:
     return {name: fields.figures(name) for name in fields.names()}
 
 
-def _environment(fields: Fields) -> Environment:
+def environment_from(fields: Fields) -> Environment:
+    """Take an environment apart, of whichever bench; raise FieldError where it is none."""
     commit = fields.text("commit") if "commit" in fields else None
     made = Environment(
         machine=fields.text("machine"),
