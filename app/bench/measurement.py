@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.avatar import LoadedAvatar
 from app.bench.clips import ClipSpec, held_out, segment
 from app.bench.codec import BenchCodec, Coded, Frames
@@ -125,11 +128,11 @@ class ClipMeasurement:
         return f"{self.spec.name} {self.size}² {codec.label}" + ("" if point is None else f" at {point}")
 
     @cached_property
-    def _classes(self) -> Frames:
+    def _classes(self) -> NDArray[np.uint8]:
         return segment(self.footage.frames, self.options.stride)
 
     @cached_property
-    def _necks(self) -> Frames:
+    def _necks(self) -> NDArray[np.bool_]:
         return neck_masks(self._classes[:: self.options.stride])
 
     @cached_property

@@ -15,6 +15,7 @@ from app.progress import Progress
 from app.tracking.tracker import FaceTracker
 from codec.decoder import FrameDecoder
 from codec.encoder import FrameEncoder
+from codec.tables import CodecTables
 
 
 class OurCodec:
@@ -23,10 +24,28 @@ class OurCodec:
     The tracker sees the very pixels that other codecs are given, at their size, and not the camera's larger picture.
     """
 
-    def __init__(self, avatar: LoadedAvatar, name: str = "ours", label: str = "nerfcall"):
+    def __init__(
+        self,
+        avatar: LoadedAvatar,
+        name: str = "ours",
+        label: str = "nerfcall",
+        tables: CodecTables | None = None,
+        coarseness: float = 1.0,
+    ):
+        """Make the codec of one person.
+
+        Args:
+            avatar: of the person.
+            name: of the variant.
+            label: of the variant.
+            tables: other coding tables than the avatar's, for another operating point.
+            coarseness: of the tables' steps against those of the avatar's own.
+        """
         self.avatar = avatar
         self.name = name
         self.label = label
+        self.tables = tables or avatar.tables
+        self.coarseness = coarseness
         self.framing = avatar_framing(avatar)
 
     @property
@@ -35,7 +54,8 @@ class OurCodec:
         training = self.avatar.meta.get("training", {})
         return {
             "avatar": self.avatar.digest.hex()[:16],
-            "numbers": self.avatar.tables.expression_size,
+            "coefficients": self.tables.expression_size,
+            "coarseness": self.coarseness,
             "trained_at": int(self.avatar.meta.get("size", 0)),
             "training_steps": int(training.get("steps", 0)),
             "training_minutes": float(training.get("minutes", 0.0)),
@@ -43,7 +63,7 @@ class OurCodec:
 
     def encode(self, frames: Frames, fps: float) -> Coded:
         """Track, embed, quantise and entropy-code every frame into the packet that a call would send."""
-        encoder = FrameEncoder(self.avatar.tables, self.avatar.digest, self.avatar.embed)
+        encoder = FrameEncoder(self.tables, self.avatar.digest, self.avatar.embed)
         packets = []
         with FaceTracker(self.avatar.calibration) as tracker, Progress(len(frames), "tracking") as progress:
             for index, frame in enumerate(frames):
@@ -54,7 +74,7 @@ class OurCodec:
 
     def decode(self, coded: Coded, size: int) -> Frames:
         """Render what each packet says, at any size."""
-        decoder = FrameDecoder(self.avatar.tables, self.avatar.digest)
+        decoder = FrameDecoder(self.tables, self.avatar.digest)
         frames = np.empty((len(coded.packets), size, size, 3), np.uint8)
         now = 0.0
         with Progress(len(frames), f"rendering at {size}²") as progress:
