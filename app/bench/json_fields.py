@@ -56,6 +56,13 @@ class Fields:
         """Take an object."""
         return Fields(self._take(name), f"{self._where}{name}.")
 
+    def each(self, name: str, most: int) -> "list[Fields]":
+        """Take an array of at most ``most`` objects."""
+        values = self._take(name)
+        if not isinstance(values, list) or len(values) > most:
+            raise FieldError(f"{self._where}{name} is no array of at most {most}")
+        return [Fields(value, f"{self._where}{name}[{index}].") for index, value in enumerate(values)]
+
     def texts(self, name: str) -> dict[str, str]:
         """Take an object that holds nothing but strings."""
         fields = self.within(name)

@@ -6,7 +6,9 @@ frame before, and every common player shows it.
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -42,7 +44,8 @@ def write_lossless(path: str | Path, frames: NDArray[np.uint8], fps: float) -> N
         raise ValueError(f"{target.name}: {frames.shape[2]}x{frames.shape[1]} at {fps} fps cannot be kept as {_SUFFIX}")
     growing = target.with_name(f".{target.stem}.growing{_SUFFIX}")
     try:
-        with av.open(str(growing), "w") as container:
+        # Bit-exact: without a random identity in the file the same frames give the same bytes.
+        with av.open(str(growing), "w", options={"fflags": "+bitexact"}) as container:
             stream = container.add_stream("libx264rgb", rate=Fraction(fps).limit_denominator(1001))
             stream.width, stream.height, stream.pix_fmt = frames.shape[2], frames.shape[1], "rgb24"
             stream.options = {"qp": "0", "preset": "veryfast"}
@@ -59,19 +62,21 @@ def write_lossless(path: str | Path, frames: NDArray[np.uint8], fps: float) -> N
         raise LosslessError(f"{target} cannot be written ({error.strerror or error}): check the folder") from error
 
 
-def read_lossless(path: str | Path, max_bytes: int = MAX_BYTES) -> tuple[NDArray[np.uint8], float]:
+def read_lossless(
+    path: str | Path, max_bytes: int = MAX_BYTES, max_frames: int | None = None
+) -> tuple[NDArray[np.uint8], float]:
     """Return the frames (N, H, W, 3), uint8 RGB, of a file that :func:`write_lossless` wrote, and their rate in fps.
+
+    With ``max_frames``, at least 1, those after the first so many are left out.
 
     Raises LosslessError where there is no such file, it is damaged, of another kind, or decodes to more than
     ``max_bytes`` bytes.
     """
     with _open(Path(path)) as container:
-        fps = float(container.streams.video[0].average_rate or 0)
-        if not 0 < fps <= MAX_FPS:
-            raise LosslessError(f"{path} does not tell its frame rate: {_REMEDY}")
+        fps = _rate(Path(path), container)
         frames: list[NDArray[np.uint8]] = []
         total = 0
-        for picture in _pictures(Path(path), container):
+        for picture in islice(_pictures(Path(path), container), max_frames):
             total += picture.nbytes
             if total > max_bytes:
                 raise LosslessError(f"{path} holds more than {max_bytes >> 20} MiB of pictures: give a shorter clip")
@@ -79,6 +84,29 @@ def read_lossless(path: str | Path, max_bytes: int = MAX_BYTES) -> tuple[NDArray
     if not frames:
         raise LosslessError(f"{path} holds no picture: {_REMEDY}")
     return np.stack(frames), fps
+
+
+@dataclass(frozen=True, slots=True)
+class VideoShape:
+    """What a kept video's header tells."""
+
+    height: int
+    width: int
+    fps: float
+
+
+def lossless_shape(path: str | Path) -> VideoShape:
+    """Return what the file's header tells, without decoding it. Raises LosslessError."""
+    with _open(Path(path)) as container:
+        stream = container.streams.video[0]
+        return VideoShape(stream.codec_context.height, stream.codec_context.width, _rate(Path(path), container))
+
+
+def _rate(path: Path, container: InputContainer) -> float:
+    fps = float(container.streams.video[0].average_rate or 0)
+    if not 0 < fps <= MAX_FPS:
+        raise LosslessError(f"{path} does not tell its frame rate: {_REMEDY}")
+    return fps
 
 
 def _open(path: Path) -> InputContainer:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from app.bench.lossless import MAX_SIDE, LosslessError, read_lossless, write_lossless
+from app.bench.lossless import MAX_SIDE, LosslessError, VideoShape, lossless_shape, read_lossless, write_lossless
 
 
 def noise(count, height, width, seed=0):
@@ -50,6 +50,19 @@ def test_all_colours_survive(tmp_path):
 def test_the_rate_is_kept(tmp_path, fps):
     write_lossless(tmp_path / "a.mkv", noise(5, 16, 16), fps)
     assert read_lossless(tmp_path / "a.mkv")[1] == pytest.approx(fps, rel=2e-4)
+
+
+def test_the_same_pictures_give_the_same_file(tmp_path):
+    for name in ("a.mkv", "b.mkv"):
+        write_lossless(tmp_path / name, noise(4, 32, 32), 25)
+    assert (tmp_path / "a.mkv").read_bytes() == (tmp_path / "b.mkv").read_bytes()
+
+
+def test_the_beginning_and_the_header_can_be_read_alone(tmp_path):
+    frames = noise(9, 20, 30)
+    write_lossless(tmp_path / "a.mkv", frames, 12.5)
+    assert np.array_equal(read_lossless(tmp_path / "a.mkv", max_frames=4)[0], frames[:4])
+    assert lossless_shape(tmp_path / "a.mkv") == VideoShape(20, 30, 12.5)
 
 
 def test_another_file_in_its_place_is_replaced_only_by_a_whole_one(tmp_path):
