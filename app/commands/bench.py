@@ -2,11 +2,22 @@
 
 import argparse
 from importlib import import_module
+from types import ModuleType
 
-HELP = "measure a part of the program: tracking"
+HELP = "measure the system against other codecs, or parts of it"
 
-BENCHES = {"tracking": "reprojection error, jitter, lag and speed of the face tracker, per clip"}
-"""Each is a module ``app/bench/NAME.py`` with ``add_arguments(parser)`` and ``run(args) -> int``."""
+BENCHES = {
+    "quality": "every codec at the rate of ours, with all metrics (paper tables 1 and 2)",
+    "rate-distortion": "quality over rate of every codec (paper fig. 5)",
+    "resolution": "the same bits at every size against codecs that code each size (paper fig. 6)",
+    "ablation": "what the consistency code and the embedding are worth (paper table 3)",
+    "speed": "frames a second, latency, memory, and how near the machine's limits they come",
+    "tracking": "reprojection error, jitter, lag and speed of the face tracker, per clip",
+    "report": "tables, plots and pictures of what was measured",
+    "compare": "two avatars on the same frames, with a difference picture",
+    "blind": "which looks better: pairs in random order, side unknown",
+}
+"""Each is ``app/bench/NAME.py`` (with _ for -) with ``add_arguments(parser)`` and ``run(args) -> int``."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,10 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     benches = parser.add_subparsers(dest="bench", metavar="WHAT", title="what to measure", required=True)
     for name, description in BENCHES.items():
         subparser = benches.add_parser(name, help=description, description=description.capitalize() + ".")
-        import_module(f"app.bench.{name}").add_arguments(subparser)
+        _module(name).add_arguments(subparser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the bench that was asked for."""
-    status: int = import_module(f"app.bench.{args.bench}").run(args)
+    status: int = _module(args.bench).run(args)
     return status
+
+
+def _module(bench: str) -> ModuleType:
+    return import_module(f"app.bench.{bench.replace('-', '_')}")
