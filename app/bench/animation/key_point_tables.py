@@ -1,0 +1,124 @@
+"""Key points <-> symbols <-> bits, with the avatar codec's own machinery.
+
+The numbers are quantised uniformly; each symbol is predicted, in integers, from all symbols of the frame before and
+from those before it in its own frame, as :mod:`codec.tables` predicts within a frame; the residuals are coded with the
+same range coder under frequency tables fitted in the same way. The avatar codec's frames do without the frame before,
+so that each decodes alone; here, as in DAC, it is used, because a lost reference breaks the chain anyway.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from operator import mul
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from app.bench.animation.motion import KEY_POINTS
+from codec.entropy import ResidualTable, SymbolDecoder, SymbolEncoder
+from codec.table_fitting import WEIGHT_BITS, fit_predictor, fit_table
+
+NUMBERS = 6 * KEY_POINTS
+PLACE_STEP = 1 / 256
+"""Half a pixel of 256."""
+JACOBIAN_STEP = 1 / 32
+LARGEST_SYMBOL = 1 << 12
+"""Symbols beyond are clamped: 16 pictures away."""
+
+_HALF = 1 << (WEIGHT_BITS - 1)
+_TENSORS = ("centres", "weights", "radii", "frequencies")
+
+
+@dataclass(frozen=True, eq=False)
+class KeyPointTables:
+    """Predictors and frequencies of one person's key points: part of the network file."""
+
+    centres: list[int] = field(repr=False)
+    """(60,) symbols of the person at rest."""
+    weights: list[list[int]] = field(repr=False)
+    """Row k has 60 weights of the frame before and k of the symbols before it, in units of 2**-12."""
+    residuals: list[ResidualTable] = field(repr=False)
+    """(60,)."""
+
+    @staticmethod
+    def step_sizes() -> Tensor:
+        """Return the quantiser's steps (60,), in the order of :meth:`KeyPoints.vector`."""
+        return torch.tensor([PLACE_STEP] * 2 + [JACOBIAN_STEP] * 4).repeat(KEY_POINTS)
+
+    @classmethod
+    def fit(cls, vectors: NDArray[np.float64]) -> "KeyPointTables":
+        """Fit to the key points (N, 60) of consecutive frames."""
+        symbols = quantise(vectors)
+        centres, weights, residuals = fit_predictor(np.concatenate([symbols[:-1], symbols[1:]], 1))
+        own = range(NUMBERS, 2 * NUMBERS)
+        # One centre for both halves: they are the same numbers, a frame apart.
+        return cls(centres[NUMBERS:], [weights[k] for k in own], [fit_table(residuals[:, k]) for k in own])
+
+    def encode(self, symbols: Sequence[int], before: Sequence[int] | None) -> bytes:
+        """Return the bits of a frame's symbols (60,); ``before`` are those of the last frame, None for the first."""
+        coder = SymbolEncoder()
+        offsets = self._offsets(before)
+        for k, symbol in enumerate(symbols):
+            coder.put(self.residuals[k], symbol - self._predict(k, offsets))
+            offsets.append(symbol - self.centres[k])
+        return coder.finish()
+
+    def decode(self, data: bytes, before: Sequence[int] | None) -> list[int]:
+        """Return the symbols of which :meth:`encode` made ``data``."""
+        coder = SymbolDecoder(data)
+        offsets = self._offsets(before)
+        symbols = []
+        for k in range(NUMBERS):
+            symbols.append(coder.get(self.residuals[k]) + self._predict(k, offsets))
+            offsets.append(symbols[-1] - self.centres[k])
+        return symbols
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the tables as integer tensors for a file."""
+        frequencies = np.concatenate([table.frequencies for table in self.residuals])
+        return {
+            "centres": torch.tensor(self.centres, dtype=torch.int32),
+            "weights": torch.tensor([weight for row in self.weights for weight in row], dtype=torch.int16),
+            "radii": torch.tensor([table.radius for table in self.residuals], dtype=torch.int16),
+            "frequencies": torch.from_numpy(frequencies.astype(np.int32)),
+        }
+
+    @classmethod
+    def from_tensors(cls, tensors: dict[str, Tensor]) -> "KeyPointTables":
+        """Return the tables that gave ``tensors``; KeyError, ValueError or EntropyError for anything else."""
+        centres, weights, radii, frequencies = (tensors[name].tolist() for name in _TENSORS)
+        if len(centres) != NUMBERS or len(radii) != NUMBERS:
+            raise ValueError(f"There are tables of {len(radii)} numbers where {NUMBERS} are expected.")
+        rows, position = [], 0
+        for k in range(NUMBERS):
+            rows.append(weights[position : position + NUMBERS + k])
+            position += NUMBERS + k
+        tables, place = [], 0
+        for radius in radii:
+            tables.append(ResidualTable(np.array(frequencies[place : place + 2 * radius + 2], np.int64)))
+            place += 2 * radius + 2
+        if position != len(weights) or place != len(frequencies):
+            raise ValueError("The tables are longer than their numbers need.")
+        return cls(centres, rows, tables)
+
+    def _offsets(self, before: Sequence[int] | None) -> list[int]:
+        if before is None:
+            return [0] * NUMBERS
+        return [symbol - centre for symbol, centre in zip(before, self.centres, strict=True)]
+
+    def _predict(self, k: int, offsets: Sequence[int]) -> int:
+        weighted: int = sum(map(mul, self.weights[k], offsets))
+        return min(max(self.centres[k] + ((weighted + _HALF) >> WEIGHT_BITS), -LARGEST_SYMBOL), LARGEST_SYMBOL)
+
+
+def quantise(vectors: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the symbols nearest to key points (..., 60)."""
+    scaled = np.rint(vectors / KeyPointTables.step_sizes().numpy().astype(np.float64))
+    return np.clip(scaled, -LARGEST_SYMBOL, LARGEST_SYMBOL).astype(np.int64)
+
+
+def dequantise(symbols: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the key points (..., 60) that symbols stand for."""
+    values: NDArray[np.float32] = (symbols * KeyPointTables.step_sizes().numpy()).astype(np.float32)
+    return values
