@@ -19,6 +19,7 @@ from app.bench.animation.losses import equivariance_loss, picture_loss
 from app.bench.animation.motion import KeyPoints
 from app.bench.animation.network import PICTURE_SIZE, AnimationNetwork, NetworkShape
 from app.bench.animation.network_file import AnimationModel, write_model
+from app.bench.animation.perceptual import PerceptualLoss
 from app.bench.animation.still import coded_and_decoded
 from app.errors import UserError
 from app.progress import Progress
@@ -30,7 +31,12 @@ REFERENCES = 500
 """Coded before training starts; more would be the same pictures again."""
 MIN_FRAMES = 32
 
+PERCEPTUAL_WEIGHT = 0.5
+"""Of LPIPS on AlexNet, beside the error of the picture."""
+
 _BATCH = 2
+_PERCEPTUAL_FROM = 0.25
+"""Share of the training after which LPIPS counts: before, the picture is not yet where it belongs."""
 _RATE = 6e-4
 _LAST_RATE = 2e-5
 _WARM_UP_STEPS = 200
@@ -61,6 +67,7 @@ def train_animation(
     steps: int | None = None,
     seed: int = 0,
     shape: NetworkShape | None = None,
+    perceptual: bool = True,
 ) -> Path:
     """Train on the frames of one person and write the network file and, beside it, its description as JSON.
 
@@ -72,12 +79,13 @@ def train_animation(
         steps: stop after so many steps instead; the result then depends on nothing but the arguments and the machine.
         seed: of all random choices.
         shape: sizes of the network; by default those that a processor core trains in half an hour.
+        perceptual: whether LPIPS is a part of the loss, as a perceptual loss is in FOMM and DAC.
 
     Returns:
         ``path``.
 
     Raises:
-        UserError: frames of another shape, or too few.
+        UserError: frames of another shape, or too few, or the weights of LPIPS cannot be brought.
     """
     if frames.ndim != 4 or frames.shape[1:] != (PICTURE_SIZE, PICTURE_SIZE, 3) or len(frames) < MIN_FRAMES:
         raise UserError(
@@ -92,7 +100,7 @@ def train_animation(
     network = AnimationNetwork(shape or NetworkShape())
     network.use_channels_last()
     say(f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} million parameters, {len(frames)} frames")
-    trainer = _Trainer(network, pictures, references, seed)
+    trainer = _Trainer(network, pictures, references, PerceptualLoss() if perceptual else None, seed)
     began = time.monotonic()
     budget = 60 * minutes
     with Progress(budget if steps is None else steps, "training the animation codec") as progress:
@@ -113,6 +121,7 @@ def train_animation(
         "batch": _BATCH,
         "minutes": round(seconds / 60, 2),
         "milliseconds_a_step": round(1000 * seconds / max(trainer.steps, 1), 1),
+        "perceptual_weight": PERCEPTUAL_WEIGHT if perceptual else 0.0,
         "training_psnr": round(trainer.psnr, 2),
         "parameters": sum(p.numel() for p in network.parameters()),
         "bytes": size,
@@ -126,12 +135,20 @@ def train_animation(
 class _Trainer:
     """The state of the optimisation."""
 
-    def __init__(self, network: AnimationNetwork, pictures: Tensor, references: _References, seed: int) -> None:
+    def __init__(
+        self,
+        network: AnimationNetwork,
+        pictures: Tensor,
+        references: _References,
+        perceptual: PerceptualLoss | None,
+        seed: int,
+    ) -> None:
         self.network = network
         self.steps = 0
         self.psnr = 0.0
         self._pictures = pictures
         self._references = references
+        self._perceptual = perceptual
         self._draws = torch.Generator().manual_seed(seed)
         self.averaged = deepcopy(network).requires_grad_(False).eval()
         self._optimiser = torch.optim.Adam(network.parameters(), _RATE, _BETAS, foreach=True)
@@ -157,6 +174,10 @@ class _Trainer:
             at_source, at_wanted, deformed = found[:_BATCH], found[_BATCH : 2 * _BATCH], found[2 * _BATCH :]
             made = self.network(source, self._quantised(at_source), self._quantised(at_wanted))
         loss = picture_loss(made, wanted) + equivariance_loss(at_wanted[:1], deformed, deformation)
+        if self._perceptual is not None and done >= _PERCEPTUAL_FROM:
+            # One picture of the batch stands for all: it costs as much as a fifth of the rest.
+            with torch.autocast("cpu", torch.bfloat16):
+                loss = loss + PERCEPTUAL_WEIGHT * self._perceptual(made[:1], wanted[:1])
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), _LARGEST_GRADIENT, foreach=True)
