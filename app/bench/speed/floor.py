@@ -1,0 +1,149 @@
+"""How near the rendering comes to what the machine allows, and where its time goes, on one thread."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from app.bench.speed.operations import FieldSizes, compulsory_bytes, gathered_bytes, operations
+from app.bench.speed.peak import Peak, measure_peak
+from app.bench.speed.rendering import FrameTimer, open_avatar, synchronise
+from app.bench.speed.stages import REST, STAGES, Counts, StageClock, StageCounter, looked_into
+from app.bench.speed.states import load_states
+from app.bench.speed.timing import quantile, rounded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.avatar import LoadedAvatar
+    from codec.face_state import FaceState
+
+COUNTED: Final = 10
+"""Frames over which work is counted, spread over the states."""
+PROFILED_SECONDS: Final = 3.0
+OPERATOR_FRAMES: Final = 4
+OPERATORS: Final = 15
+"""Of the operators, those that take longest."""
+
+
+def job(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Measure the peak of ``device``, then count, time and profile rendering at each of ``sizes``."""
+    from app.progress import Progress
+
+    # Read when torch is loaded: its profiler reports its own start and end otherwise.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "5")
+    avatar = open_avatar(arguments["avatar"], arguments["device"], 1)
+    states, _, _ = load_states(Path(arguments["states"]))
+    device = avatar.device
+    floors, profiles = [], []
+    with Progress(len(arguments["sizes"]) + 1, f"floor and profile, {avatar.device_name}") as progress:
+        progress.update(0)
+        from renderer.avatar import RAYS_AT_ONCE, SAMPLES
+
+        peak = measure_peak(device, avatar.field.head.shape.width, RAYS_AT_ONCE * SAMPLES)
+        progress.update(1)
+        for done, size in enumerate(arguments["sizes"], 2):
+            timer = FrameTimer(avatar, size)
+            timer.warm_up(states)
+            measured = [rendered for rendered, _ in timer.measure(states, PROFILED_SECONDS)]
+            counts = count_frame(avatar, states, size)
+            where = {"device_type": device.type, "size": size, "threads": 1}
+            floor = frame_floor(FieldSizes.of(avatar.field), counts, peak, 1e3 * quantile(measured, 0.5))
+            floors.append({**where, "frames": len(measured), **floor})
+            profiles.append({**where, **profile_frames(avatar, states, size)})
+            progress.update(done)
+    return {
+        "peak": {"device": avatar.device_name, "device_type": device.type, "threads": 1, **peak.figures()},
+        "floor": floors,
+        "profile": profiles,
+    }
+
+
+def count_frame(avatar: "LoadedAvatar", states: "Sequence[FaceState]", size: int) -> Counts:
+    """Return the mean work of a frame, counted while some of the ``states`` are rendered."""
+    import torch
+
+    counter = StageCounter()
+    with looked_into(avatar.field, counter):
+        for state in spread_out(states, COUNTED):
+            counter.frame(torch.from_numpy(avatar.render(state.expression, state.pose, size, size)))
+    return counter.counts.a_frame()
+
+
+def spread_out(states: "Sequence[FaceState]", count: int) -> "list[FaceState]":
+    """Return at most ``count`` of the states, evenly spread."""
+    count = min(count, len(states))
+    return [states[index * len(states) // count] for index in range(count)]
+
+
+def frame_floor(sizes: FieldSizes, counts: Counts, peak: Peak, measured_ms: float) -> dict[str, Any]:
+    """Return the least time of a frame by arithmetic, memory and cache, and the share of the measured time it is.
+
+    The three can overlap, so that the largest is the floor (the roofline model: Williams, Waterman, Patterson,
+    "Roofline: an insightful visual performance model for multicore architectures", 2009).
+    """
+    stages = operations(sizes, counts)
+    dense, other = sum(stage.dense for stage in stages.values()), sum(stage.other for stage in stages.values())
+    compulsory, gathered = compulsory_bytes(sizes, counts), gathered_bytes(sizes, counts)
+    compute_ms = 1e3 * (dense / (1e9 * peak.gemm_gflops) + other / (1e9 * peak.float32_gemm_gflops))
+    memory_ms = 1e3 * compulsory / (1e9 * peak.memory_gbs)
+    cache_ms = 1e3 * gathered / (1e9 * peak.cache_gbs)
+    floor_ms = max(compute_ms, memory_ms, cache_ms)
+    return {
+        "counts": {name: round(value, 1) for name, value in asdict(counts).items() if name != "frames"},
+        "operations": {name: round(stage.dense + stage.other) for name, stage in stages.items()},
+        "dense_operations": round(dense),
+        "other_operations": round(other),
+        "bytes": {"compulsory": round(compulsory), "gathered": round(gathered)},
+        "compute_ms": rounded(compute_ms),
+        "memory_ms": rounded(memory_ms),
+        "cache_ms": rounded(cache_ms),
+        "floor_ms": rounded(floor_ms),
+        "measured_ms": rounded(measured_ms),
+        "share": rounded(floor_ms / measured_ms),
+    }
+
+
+def profile_frames(avatar: "LoadedAvatar", states: "Sequence[FaceState]", size: int) -> dict[str, Any]:
+    """Return the mean milliseconds of each stage of a frame, and of torch's slowest operators."""
+    device = avatar.device
+    timer = FrameTimer(avatar, size)
+    clock = StageClock(lambda: synchronise(device))
+    with looked_into(avatar.field, clock):
+        times = [rendered for rendered, _ in timer.measure(states, PROFILED_SECONDS)]
+    frames, total = len(times), sum(times)
+    seconds = {**clock.seconds, REST: total - sum(clock.seconds.values())}
+    return {
+        "frames": frames,
+        "frame_ms": rounded(1e3 * total / frames),
+        "stages": [
+            {
+                "name": stage,
+                "ms": rounded(1e3 * seconds.get(stage, 0.0) / frames),
+                "share": rounded(seconds.get(stage, 0.0) / total),
+                "calls": round(clock.calls.get(stage, frames) / frames, 1),
+            }
+            for stage in STAGES
+        ],
+        "operators": _operators(timer, spread_out(states, OPERATOR_FRAMES), device.type),
+    }
+
+
+def _operators(timer: FrameTimer, states: "list[FaceState]", device_type: str) -> list[dict[str, Any]]:
+    """Return torch's operators that take longest by themselves: name, milliseconds and calls a frame."""
+    from torch.profiler import ProfilerActivity, profile
+
+    activities = [ProfilerActivity.CPU] + ([ProfilerActivity.CUDA] if device_type == "cuda" else [])
+    with profile(activities=activities) as profiler:
+        for state in states:
+            timer.render(state)
+    time_of = "self_device_time_total" if device_type == "cuda" else "self_cpu_time_total"
+    events = sorted(profiler.key_averages(), key=lambda event: float(getattr(event, time_of)), reverse=True)
+    return [
+        {
+            "name": event.key,
+            "ms": rounded(getattr(event, time_of) / 1e3 / len(states)),
+            "calls": round(event.count / len(states), 1),
+        }
+        for event in events[:OPERATORS]
+    ]

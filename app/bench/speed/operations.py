@@ -1,0 +1,156 @@
+"""The floor of a frame: operations that its rendering asks for and bytes that it must touch, counted from shapes.
+
+Operations are additions, multiplications, divisions, comparisons and elementary functions, one each; a multiply-add is
+two. Counted is what the method needs per item, not what an implementation adds (masks, copies, indices):
+
+* a bilinear reading of C channels: 2 fractions, 4 corner weights (6), 4 multiply-adds a channel: 8 + 8 C;
+* a trilinear reading of one channel: 3 fractions, 8 corner weights (15), 8 multiply-adds: 34;
+* a point on a ray: 3 multiply-adds, and 3 more into the unit cube: 12;
+* a dense layer of I inputs and O outputs: 2 I O, and O for its bias (and O for its activation).
+
+Bytes are of two kinds. *Compulsory*: each array that a frame needs, once, and the picture written: what crosses the
+memory bus even if every cache were infinite but emptied between frames. *Gathered*: what the interpolated readings
+touch, corner by corner; most of it comes from a cache.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.bench.speed.stages import Counts
+    from renderer.avatar import Avatar
+
+FLOAT_BYTES = 4
+"""Of planes, grid, background: they are kept as float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSizes:
+    """Sizes of an avatar's arrays that decide what a frame costs."""
+
+    expression: int
+    channels: int
+    resolution: int
+    moving_channels: int
+    moving_resolution: int
+    width: int
+    code: int
+    grid: int
+    torso_channels: int
+    torso_resolution: int
+    torso_width: int
+    torso_code: int
+    torso_lattice: int
+    """Points at which the torso's warp is evaluated."""
+    torso_encoded: int
+    """Numbers that say where such a point lies."""
+
+    @classmethod
+    def of(cls, avatar: "Avatar") -> "FieldSizes":
+        """Return those of an avatar."""
+        head, torso = avatar.head.shape, avatar.torso.shape
+        lattice = avatar.torso.lattice
+        return cls(
+            expression=head.expression,
+            channels=head.channels,
+            resolution=head.resolution,
+            moving_channels=head.moving_channels,
+            moving_resolution=head.moving_resolution,
+            width=head.width,
+            code=head.code,
+            grid=avatar.grid.density.shape[0],
+            torso_channels=torso.channels,
+            torso_resolution=torso.resolution,
+            torso_width=torso.width,
+            torso_code=torso.code,
+            torso_lattice=lattice.shape[0],
+            torso_encoded=lattice.shape[1],
+        )
+
+    @property
+    def moving_texels(self) -> int:
+        """Numbers in the planes that the expression blends."""
+        return 3 * self.moving_channels * self.moving_resolution**2
+
+    @property
+    def static_texels(self) -> int:
+        """Numbers in the head's planes."""
+        return 3 * self.channels * self.resolution**2
+
+    @property
+    def head_products(self) -> int:
+        """Multiply-adds of the decoder's layers for a sample."""
+        return 3 * self.channels * self.width + self.width + (self.width + 3) * self.width + 3 * self.width
+
+    @property
+    def torso_products(self) -> int:
+        """Multiply-adds of the torso's shading layers for a pixel."""
+        return self.torso_channels * self.torso_width + 4 * self.torso_width
+
+    @property
+    def warp_products(self) -> int:
+        """Multiply-adds of the torso's warp at a lattice point."""
+        inputs = self.torso_encoded + 6 + self.torso_code
+        return inputs * self.torso_width + self.torso_width**2 + 2 * self.torso_width
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """Of one stage in one frame."""
+
+    dense: float = 0.0
+    """In the decoder's layers, whose number format may be narrower than float32."""
+    other: float = 0.0
+    """In float32."""
+
+
+def operations(sizes: FieldSizes, counts: "Counts") -> dict[str, Operations]:
+    """Return the operations of a frame by stage, for the ``counts`` of a frame."""
+    width, torso_width = sizes.width, sizes.torso_width
+    blend = 2 * sizes.expression * sizes.moving_texels + sizes.moving_texels
+    # Along a ray: optical depth (multiply, add), exponential, difference; widening by two maxima, normalising.
+    search = counts.grid_lookups * (12 + 34 + 4 + 4) + counts.intervals * 8
+    reading = 12 + 3 * (8 + 8 * sizes.channels)
+    # Biases and activations: two hidden layers, softplus of the density (4), sigmoids of three colours (3 each).
+    shading = 4 * width + 5 + 12
+    quadrature = 4 + 6
+    torso_reading = (8 + 8 * 2) + (8 + 8 * sizes.torso_channels) + 2 * torso_width + 4 + 4 * 3
+    warp = sizes.torso_lattice * (2 * sizes.warp_products + 4 * torso_width + 2)
+    # Torso over background and head over both (a multiply-add a channel each), rounding and clamping to 8 bits.
+    assembly = counts.pixels * 3 * (2 + 2 + 3)
+    return {
+        "blend": Operations(other=blend),
+        "search": Operations(other=search),
+        "head": Operations(
+            counts.head_samples * 2 * sizes.head_products + 2 * sizes.code * width,
+            counts.head_samples * (reading + shading),
+        ),
+        "torso": Operations(
+            counts.torso_pixels * 2 * sizes.torso_products,
+            counts.torso_pixels * torso_reading + warp + 2 * (6 + sizes.torso_code) * torso_width,
+        ),
+        "composite": Operations(other=counts.head_samples * quadrature + assembly),
+    }
+
+
+def compulsory_bytes(sizes: FieldSizes, counts: "Counts") -> float:
+    """Return the bytes of all arrays that a frame needs, each once, and of the picture."""
+    numbers = (
+        sizes.expression * sizes.moving_texels
+        # Static planes are read, blended ones written and read.
+        + 3 * sizes.static_texels
+        + sizes.grid**3
+        + sizes.torso_channels * sizes.torso_resolution**2
+        + sizes.head_products
+        + sizes.torso_products
+        + sizes.warp_products
+        + 3 * counts.pixels
+    )
+    return FLOAT_BYTES * numbers + 3 * counts.pixels
+
+
+def gathered_bytes(sizes: FieldSizes, counts: "Counts") -> float:
+    """Return the bytes that a frame's interpolated readings touch."""
+    head = counts.head_samples * 3 * 4 * sizes.channels
+    torso = counts.torso_pixels * 4 * (2 + sizes.torso_channels)
+    return FLOAT_BYTES * (head + torso + counts.grid_lookups * 8)

@@ -1,0 +1,146 @@
+"""Looks into the rendering of a frame from outside: how long each stage takes, and how much each is given to do."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from renderer.avatar import Avatar
+
+Around = Callable[[str, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+"""Calls a function of a stage: ``around(stage, function, arguments, keywords)`` returns what the function returns."""
+
+METHODS: Final = {
+    "blend": ("head", "blend"),
+    "search": ("grid", "propose"),
+    "read planes": ("head", "features"),
+    "decoder": ("head", "decode"),
+    "torso": ("torso", "forward"),
+}
+"""Stages that are a method of a part of the avatar."""
+
+FUNCTIONS: Final = {"quadrature": ("render_weights", "composite")}
+"""Stages that are functions in renderer.avatar."""
+
+REST: Final = "assemble"
+"""What lies in between: rays, choice of pixels, putting them together, 8-bit colours."""
+
+STAGES: Final = (*METHODS, *FUNCTIONS, REST)
+
+
+@contextmanager
+def looked_into(avatar: "Avatar", around: Around) -> Iterator[None]:
+    """Within the block, have every stage of ``avatar`` called through ``around``."""
+    import renderer.avatar as module
+
+    def through(stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            return around(stage, function, arguments, keywords)
+
+        return call
+
+    originals = {name: getattr(module, name) for names in FUNCTIONS.values() for name in names}
+    parts = [(stage, getattr(avatar, part), method) for stage, (part, method) in METHODS.items()]
+    for stage, part, method in parts:
+        setattr(part, method, through(stage, getattr(part, method)))
+    for stage, names in FUNCTIONS.items():
+        for name in names:
+            setattr(module, name, through(stage, originals[name]))
+    try:
+        yield
+    finally:
+        for _, part, method in parts:
+            # The instance's attribute goes, and the class's method is seen again.
+            delattr(part, method)
+        for name, function in originals.items():
+            setattr(module, name, function)
+
+
+class StageClock:
+    """Adds up the seconds spent in each stage; what a stage within a stage takes counts for the inner one alone."""
+
+    def __init__(self, synchronise: Callable[[], None], now: Callable[[], float] = time.perf_counter) -> None:
+        """``synchronise`` waits until the device is done; ``now`` is a clock in seconds."""
+        self._synchronise, self._now = synchronise, now
+        self._inner = [0.0]
+        self.seconds: dict[str, float] = {}
+        self.calls: dict[str, int] = {}
+
+    def __call__(
+        self, stage: str, function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> Any:
+        """Call the function of a stage (`Around`)."""
+        self._synchronise()
+        started = self._now()
+        self._inner.append(0.0)
+        result = function(*arguments, **keywords)
+        self._synchronise()
+        elapsed = self._now() - started
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + elapsed - self._inner.pop()
+        self.calls[stage] = self.calls.get(stage, 0) + 1
+        self._inner[-1] += elapsed
+        return result
+
+
+@dataclass(slots=True)
+class Counts:
+    """How much work the stages were given."""
+
+    frames: float = 0.0
+    pixels: float = 0.0
+    """Of the pictures."""
+    search_rays: float = 0.0
+    """Rays that are searched in the density grid."""
+    grid_lookups: float = 0.0
+    """Points at which the density grid is read."""
+    intervals: float = 0.0
+    """Into which the search splits its rays."""
+    head_rays: float = 0.0
+    """Rays along which the head's field is evaluated."""
+    head_samples: float = 0.0
+    """Points at which the head's field is evaluated."""
+    torso_pixels: float = 0.0
+    """Pixels at which the torso's field is evaluated."""
+
+    def a_frame(self) -> "Counts":
+        """Return the mean over the frames."""
+        return Counts(*(getattr(self, name) / self.frames for name in self.__slots__))
+
+
+class StageCounter:
+    """Counts the work of each stage from what its function is given (`Around`)."""
+
+    def __init__(self) -> None:
+        self.counts = Counts()
+
+    def __call__(
+        self, stage: str, function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> Any:
+        """Call the function of a stage."""
+        import inspect
+
+        given = inspect.signature(function).bind(*arguments, **keywords)
+        given.apply_defaults()
+        counts, values = self.counts, given.arguments
+        match stage:
+            case "search":
+                rays = len(values["rays_d"])
+                counts.search_rays += rays
+                counts.grid_lookups += rays * values["bins"]
+                counts.intervals += rays * values["samples"]
+            case "read planes":
+                counts.head_samples += len(values["points"])
+            case "torso":
+                counts.torso_pixels += len(values["uv"])
+            case "quadrature" if "sigma" in values:
+                counts.head_rays += len(values["sigma"])
+        return function(*arguments, **keywords)
+
+    def frame(self, picture: "Tensor") -> None:
+        """Count a finished picture (height, width, 3)."""
+        self.counts.frames += 1
+        self.counts.pixels += picture.shape[0] * picture.shape[1]
