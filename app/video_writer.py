@@ -42,8 +42,8 @@ class VideoWriter:
     where a good one was.
     """
 
-    def __init__(self, path: str | Path, width: int, height: int, fps: float) -> None:
-        """Begin a video of pictures ``width`` by ``height`` pixels.
+    def __init__(self, path: str | Path, width: int, height: int, fps: float, quality: str = QUALITY) -> None:
+        """Begin a video of pictures ``width`` by ``height`` pixels; ``quality`` is x264's constant rate factor.
 
         Raises:
             UsageError: the name or folder is wrong.
@@ -61,7 +61,7 @@ class VideoWriter:
         # 4:2:0 wants even sides: an odd picture is widened by its own last column or row.
         stream.width, stream.height = width + width % 2, height + height % 2
         stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": QUALITY, "preset": "veryfast"}
+        stream.options = {"crf": quality, "preset": "veryfast"}
         # The renderer needs the cores more than the recording does.
         stream.codec_context.thread_count = 1
         stream.codec_context.colorspace = Colorspace.ITU709

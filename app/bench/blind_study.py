@@ -213,15 +213,24 @@ def session_name(text: str) -> str:
 
 def save(folder: Path, session: Session) -> Path:
     """Write a session to ``folder/blind/NAME.json`` in one step. Raises StudyError."""
-    path = folder / FOLDER / f"{session.name}.json"
+    return save_as(folder / FOLDER / f"{session.name}.json", session)
+
+
+def save_as(path: Path, session: Session) -> Path:
+    """Write a session to a file in one step, with the folder it lies in. Raises StudyError."""
+    write_kept(path, session.to_json(), "session")
+    return path
+
+
+def write_kept(path: Path, text: str, kind: str) -> None:
+    """Write a file of the study in one step, with the folder it lies in. Raises StudyError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, session.to_json().encode(), CodecError, "answers")
+        write_atomic(path, text.encode(), CodecError, kind)
     except OSError as error:
         raise StudyError(f"{path.parent} cannot be made ({error.strerror}): choose a folder you can write to") from None
     except CodecError as error:
         raise StudyError(str(error)) from None
-    return path
 
 
 def load_sessions(folder: Path) -> list[Session]:

@@ -17,11 +17,9 @@ from app.bench.blind_study import (
     Pair,
     Preference,
     Session,
-    StudyError,
+    write_kept,
 )
 from app.bench.intervals import CONFIDENCE, mean_interval, sign_test, wilson
-from codec.errors import CodecError
-from codec.files import write_atomic
 
 METHOD = (
     "Pair comparison (ITU-T P.910) of two videos at a time beside the original, side unknown, ties allowed; each video "
@@ -120,13 +118,7 @@ def summarise(sessions: Iterable[Session], material: Material) -> Summary:
 def write_summary(folder: Path, summary: Summary) -> Path:
     """Write ``folder/blind/summary.json``. Raises StudyError."""
     path = folder / FOLDER / SUMMARY_NAME
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, summary.to_json().encode(), CodecError, "summary")
-    except OSError as error:
-        raise StudyError(f"{path.parent} cannot be made ({error.strerror}): choose a folder you can write to") from None
-    except CodecError as error:
-        raise StudyError(str(error)) from None
+    write_kept(path, summary.to_json(), "summary")
     return path
 
 
