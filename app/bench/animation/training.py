@@ -18,7 +18,7 @@ from app.bench.animation.key_point_tables import KeyPointTables
 from app.bench.animation.losses import equivariance_loss, picture_loss
 from app.bench.animation.motion import KeyPoints
 from app.bench.animation.network import PICTURE_SIZE, AnimationNetwork, NetworkShape
-from app.bench.animation.network_file import AnimationModel, write_model
+from app.bench.animation.network_file import write_model
 from app.bench.animation.perceptual import PerceptualLoss
 from app.bench.animation.still import coded_and_decoded
 from app.errors import UserError
@@ -112,8 +112,8 @@ def train_animation(
             trainer.step(done)
             progress.update(passed if steps is None else trainer.steps, trainer.note())
     seconds = time.monotonic() - began
-    model = AnimationModel(trainer.averaged, KeyPointTables.fit(_all_key_points(trainer.averaged, pictures)))
-    size = write_model(model, path)
+    tables = KeyPointTables.fit(_all_key_points(trainer.averaged, pictures))
+    size = write_model(trainer.averaged, tables, path)
     description = {
         "shape": asdict(network.shape),
         "frames": len(frames),
