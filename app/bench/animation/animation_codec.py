@@ -62,7 +62,7 @@ class AnimationCodec:
             "network": self._model.digest.hex(),
             "threshold_db": self._threshold,
             "reference_qp": self._reference_qp,
-            "reference_codec": f"HEVC intra, x265 {PRESET}, PSNR-tuned",
+            "reference_codec": f"HEVC intra, x265, preset {PRESET}, 10 bits, tuned for PSNR",
             "references_kept": BUFFER,
             "refresh_gain_db": GAIN,
             "key_points": KEY_POINTS,
