@@ -10,12 +10,14 @@ from app.bench.animation.motion import KeyPoints, inverse
 SCALES = 4
 """Of the pyramid: 256, 128, 64 and 32 pixels."""
 GRADIENT_WEIGHT = 1.0
+SQUARED_WEIGHT = 4.0
+"""Of squared errors, which count most where an error is large, as in a mouth that should be open."""
 PLACE_WEIGHT = 0.5
 JACOBIAN_WEIGHT = 0.1
 
 
 def picture_loss(pictures: Tensor, wanted: Tensor) -> Tensor:
-    """Return the mean absolute error of pictures (B, 3, S, S) and of their gradients, summed over a pyramid."""
+    """Return the error of pictures (B, 3, S, S) and of their gradients, summed over a pyramid."""
     error = pictures - wanted
     total = torch.zeros(())
     for scale in range(SCALES):
@@ -23,7 +25,8 @@ def picture_loss(pictures: Tensor, wanted: Tensor) -> Tensor:
             error = F.avg_pool2d(error, 2)
         across = (error[..., :, 1:] - error[..., :, :-1]).abs().mean()
         down = (error[..., 1:, :] - error[..., :-1, :]).abs().mean()
-        total = total + error.abs().mean() + GRADIENT_WEIGHT * (across + down)
+        plain = error.abs().mean() + SQUARED_WEIGHT * error.square().mean()
+        total = total + plain + GRADIENT_WEIGHT * (across + down)
     return total
 
 
