@@ -221,7 +221,7 @@ class SpeedBench:
     def _floor(self, cuda: str | None) -> dict[str, Any]:
         found: dict[str, Any] = {"peak": [], "floor": [], "profile": []}
         for device in self._devices(cuda):
-            arguments = {"device": device, "sizes": self._options.sizes}
+            arguments = {"device": device, "sizes": self._options.sizes, "seconds": self._options.seconds / 3}
             part = self._loaded(partial(self._do, "floor", arguments, 1))
             found["peak"].append({**part["peak"], "other_cores": part["other_cores"]})
             found["floor"] += part["floor"]

@@ -13,6 +13,9 @@ from app.bench.speed.timing import frame_rate, longest_gap, quantile, rounded
 SETTLING: Final = 1.0
 """Seconds after the first picture before anything counts: the playout delay and the processor's clock settle."""
 
+SPARE: Final = 1.0
+"""Seconds of call more than are counted: its length counts from the first packet on, not from the first picture."""
+
 PREVIEW_FPS: Final = 1.0
 """What the render budget is told to hold: so little that the size asked for is always rendered."""
 
@@ -33,7 +36,7 @@ class CallPlan:
     def command(self, summary: Path) -> list[str]:
         """Return the command line of the preview that is measured."""
         words = ["preview", "--avatar", self.avatar, "--source", self.source, "--loop", "--headless"]
-        words += ["--seconds", str(self.seconds + SETTLING), "--json", str(summary), "--fps", str(PREVIEW_FPS)]
+        words += ["--seconds", str(self.seconds + SETTLING + SPARE), "--json", str(summary), "--fps", str(PREVIEW_FPS)]
         words += ["--width", str(self.size), "--height", str(self.size)]
         return [*words, "--threads", str(self.threads), "--device", self.device]
 
@@ -82,7 +85,7 @@ def call_figures(plan: CallPlan, moments: dict[str, Any], summary: dict[str, Any
     painted = [(when, latency) for when, latency in moments["painted"] if begin <= when <= end]
     rendered = [(when, cost) for when, cost in moments["rendered"] if begin <= when <= end]
     received = [packet for packet in moments["received"] if begin <= packet[0] <= end]
-    if len(painted) < 2 or len(received) < 2:
+    if end - begin < 1.0 or len(painted) < 2 or len(received) < 2:
         raise JobError(f"only {len(painted)} pictures came in {plan.seconds:g} s of call: try a longer --seconds")
     numbers = [packet[1] for packet in received]
     stamps = [packet[2] for packet in received]

@@ -1,11 +1,12 @@
 """How near the rendering comes to what the machine allows, and where its time goes, on one thread."""
 
 import os
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from app.bench.speed.operations import FieldSizes, compulsory_bytes, gathered_bytes, operations
+from app.bench.speed.operations import FieldSizes, Work, frame_work
 from app.bench.speed.peak import Peak, measure_peak
 from app.bench.speed.rendering import FrameTimer, open_avatar, synchronise
 from app.bench.speed.stages import REST, STAGES, Counts, StageClock, StageCounter, looked_into
@@ -21,20 +22,22 @@ if TYPE_CHECKING:
 COUNTED: Final = 10
 """Frames over which work is counted, spread over the states."""
 PROFILED_SECONDS: Final = 3.0
+"""Of timing, and again of profiling, at each size; less where the whole bench is short."""
 OPERATOR_FRAMES: Final = 4
 OPERATORS: Final = 15
 """Of the operators, those that take longest."""
 
 
 def job(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Measure the peak of ``device``, then count, time and profile rendering at each of ``sizes``."""
+    """Measure the peak of ``device``, then count, time and profile rendering at each of ``sizes`` for ``seconds``."""
     from app.progress import Progress
 
     # Read when torch is loaded: its profiler reports its own start and end otherwise.
-    os.environ.setdefault("KINETO_LOG_LEVEL", "5")
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     avatar = open_avatar(arguments["avatar"], arguments["device"], 1)
     states, _, _ = load_states(Path(arguments["states"]))
     device = avatar.device
+    seconds = min(PROFILED_SECONDS, float(arguments["seconds"]))
     floors, profiles = [], []
     with Progress(len(arguments["sizes"]) + 1, f"floor and profile, {avatar.device_name}") as progress:
         progress.update(0)
@@ -45,12 +48,14 @@ def job(arguments: dict[str, Any]) -> dict[str, Any]:
         for done, size in enumerate(arguments["sizes"], 2):
             timer = FrameTimer(avatar, size)
             timer.warm_up(states)
-            measured = [rendered for rendered, _ in timer.measure(states, PROFILED_SECONDS)]
+            measured = [rendered for rendered, _ in timer.measure(states, seconds)]
             counts = count_frame(avatar, states, size)
             where = {"device_type": device.type, "size": size, "threads": 1}
-            floor = frame_floor(FieldSizes.of(avatar.field), counts, peak, 1e3 * quantile(measured, 0.5))
+            work = frame_work(FieldSizes.of(avatar.field), counts)
+            floor = frame_floor(work, counts, peak, 1e3 * quantile(measured, 0.5))
+            stages = {name: Floor.of(stage, peak).ms for name, stage in work.items()}
             floors.append({**where, "frames": len(measured), **floor})
-            profiles.append({**where, **profile_frames(avatar, states, size)})
+            profiles.append({**where, **profile_frames(avatar, states, size, seconds, stages)})
             progress.update(done)
     return {
         "peak": {"device": avatar.device_name, "device_type": device.type, "threads": 1, **peak.figures()},
@@ -76,51 +81,73 @@ def spread_out(states: "Sequence[FaceState]", count: int) -> "list[FaceState]":
     return [states[index * len(states) // count] for index in range(count)]
 
 
-def frame_floor(sizes: FieldSizes, counts: Counts, peak: Peak, measured_ms: float) -> dict[str, Any]:
-    """Return the least time of a frame by arithmetic, memory and cache, and the share of the measured time it is.
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """The least milliseconds that some work takes on a device: by arithmetic, by memory, by cache.
 
-    The three can overlap, so that the largest is the floor (the roofline model: Williams, Waterman, Patterson,
-    "Roofline: an insightful visual performance model for multicore architectures", 2009).
+    The three can overlap, so that the largest counts (the roofline model: Williams, Waterman, Patterson, "Roofline: an
+    insightful visual performance model for multicore architectures", Communications of the ACM 52(4), 2009).
     """
-    stages = operations(sizes, counts)
-    dense, other = sum(stage.dense for stage in stages.values()), sum(stage.other for stage in stages.values())
-    compulsory, gathered = compulsory_bytes(sizes, counts), gathered_bytes(sizes, counts)
-    compute_ms = 1e3 * (dense / (1e9 * peak.gemm_gflops) + other / (1e9 * peak.float32_gemm_gflops))
-    memory_ms = 1e3 * compulsory / (1e9 * peak.memory_gbs)
-    cache_ms = 1e3 * gathered / (1e9 * peak.cache_gbs)
-    floor_ms = max(compute_ms, memory_ms, cache_ms)
+
+    compute_ms: float
+    memory_ms: float
+    cache_ms: float
+
+    @classmethod
+    def of(cls, work: Work, peak: Peak) -> "Floor":
+        """Return that of ``work`` on a device with this peak."""
+        return cls(
+            1e3 * (work.dense / (1e9 * peak.gemm_gflops) + work.other / (1e9 * peak.float32_gemm_gflops)),
+            1e3 * work.compulsory / (1e9 * peak.memory_gbs),
+            1e3 * work.gathered / (1e9 * peak.cache_gbs),
+        )
+
+    @property
+    def ms(self) -> float:
+        """The largest of them."""
+        return max(self.compute_ms, self.memory_ms, self.cache_ms)
+
+
+def frame_floor(work: Mapping[str, Work], counts: Counts, peak: Peak, measured_ms: float) -> dict[str, Any]:
+    """Return a frame's work and floor, and the share of the measured time that the floor is."""
+    total = sum(work.values(), Work())
+    floor = Floor.of(total, peak)
     return {
         "counts": {name: round(value, 1) for name, value in asdict(counts).items() if name != "frames"},
-        "operations": {name: round(stage.dense + stage.other) for name, stage in stages.items()},
-        "dense_operations": round(dense),
-        "other_operations": round(other),
-        "bytes": {"compulsory": round(compulsory), "gathered": round(gathered)},
-        "compute_ms": rounded(compute_ms),
-        "memory_ms": rounded(memory_ms),
-        "cache_ms": rounded(cache_ms),
-        "floor_ms": rounded(floor_ms),
+        "operations": {name: round(stage.operations) for name, stage in work.items()},
+        "dense_operations": round(total.dense),
+        "other_operations": round(total.other),
+        "bytes": {"compulsory": round(total.compulsory), "gathered": round(total.gathered)},
+        "gathered_bytes": {name: round(stage.gathered) for name, stage in work.items()},
+        "compute_ms": rounded(floor.compute_ms),
+        "memory_ms": rounded(floor.memory_ms),
+        "cache_ms": rounded(floor.cache_ms),
+        "floor_ms": rounded(floor.ms),
         "measured_ms": rounded(measured_ms),
-        "share": rounded(floor_ms / measured_ms),
+        "share": rounded(floor.ms / measured_ms),
     }
 
 
-def profile_frames(avatar: "LoadedAvatar", states: "Sequence[FaceState]", size: int) -> dict[str, Any]:
-    """Return the mean milliseconds of each stage of a frame, and of torch's slowest operators."""
+def profile_frames(
+    avatar: "LoadedAvatar", states: "Sequence[FaceState]", size: int, seconds: float, floors: Mapping[str, float]
+) -> dict[str, Any]:
+    """Return the mean milliseconds of each stage of a frame beside its floor, and of torch's slowest operators."""
     device = avatar.device
     timer = FrameTimer(avatar, size)
     clock = StageClock(lambda: synchronise(device))
     with looked_into(avatar.field, clock):
-        times = [rendered for rendered, _ in timer.measure(states, PROFILED_SECONDS)]
+        times = [rendered for rendered, _ in timer.measure(states, seconds)]
     frames, total = len(times), sum(times)
-    seconds = {**clock.seconds, REST: total - sum(clock.seconds.values())}
+    spent = {**clock.seconds, REST: total - sum(clock.seconds.values())}
     return {
         "frames": frames,
         "frame_ms": rounded(1e3 * total / frames),
         "stages": [
             {
                 "name": stage,
-                "ms": rounded(1e3 * seconds.get(stage, 0.0) / frames),
-                "share": rounded(seconds.get(stage, 0.0) / total),
+                "ms": rounded(1e3 * spent.get(stage, 0.0) / frames),
+                "floor_ms": rounded(floors[stage]),
+                "share": rounded(spent.get(stage, 0.0) / total),
                 "calls": round(clock.calls.get(stage, frames) / frames, 1),
             }
             for stage in STAGES

@@ -1,4 +1,4 @@
-"""The floor of a frame: operations that its rendering asks for and bytes that it must touch, counted from shapes.
+"""What a frame asks for: the operations of its rendering and the bytes that it must touch, counted from shapes.
 
 Operations are additions, multiplications, divisions, comparisons and elementary functions, one each; a multiply-add is
 two. Counted is what the method needs per item, not what an implementation adds (masks, copies, indices):
@@ -95,62 +95,69 @@ class FieldSizes:
 
 
 @dataclass(frozen=True, slots=True)
-class Operations:
+class Work:
     """Of one stage in one frame."""
 
     dense: float = 0.0
-    """In the decoder's layers, whose number format may be narrower than float32."""
+    """Operations in the decoder's layers, whose number format may be narrower than float32."""
     other: float = 0.0
-    """In float32."""
+    """Operations in float32."""
+    compulsory: float = 0.0
+    """Bytes."""
+    gathered: float = 0.0
+    """Bytes."""
+
+    @property
+    def operations(self) -> float:
+        """All of them."""
+        return self.dense + self.other
+
+    def __add__(self, more: "Work") -> "Work":
+        return Work(
+            self.dense + more.dense,
+            self.other + more.other,
+            self.compulsory + more.compulsory,
+            self.gathered + more.gathered,
+        )
 
 
-def operations(sizes: FieldSizes, counts: "Counts") -> dict[str, Operations]:
-    """Return the operations of a frame by stage, for the ``counts`` of a frame."""
+def frame_work(sizes: FieldSizes, counts: "Counts") -> dict[str, Work]:
+    """Return the work of a frame by stage (`app.bench.speed.stages.STAGES`), for the ``counts`` of a frame."""
     width, torso_width = sizes.width, sizes.torso_width
-    blend = 2 * sizes.expression * sizes.moving_texels + sizes.moving_texels
     # Along a ray: optical depth (multiply, add), exponential, difference; widening by two maxima, normalising.
     search = counts.grid_lookups * (12 + 34 + 4 + 4) + counts.intervals * 8
-    reading = 12 + 3 * (8 + 8 * sizes.channels)
     # Biases and activations: two hidden layers, softplus of the density (4), sigmoids of three colours (3 each).
     shading = 4 * width + 5 + 12
-    quadrature = 4 + 6
     torso_reading = (8 + 8 * 2) + (8 + 8 * sizes.torso_channels) + 2 * torso_width + 4 + 4 * 3
     warp = sizes.torso_lattice * (2 * sizes.warp_products + 4 * torso_width + 2)
-    # Torso over background and head over both (a multiply-add a channel each), rounding and clamping to 8 bits.
-    assembly = counts.pixels * 3 * (2 + 2 + 3)
+    torso_numbers = sizes.torso_channels * sizes.torso_resolution**2 + sizes.torso_products + sizes.warp_products
     return {
-        "blend": Operations(other=blend),
-        "search": Operations(other=search),
-        "head": Operations(
-            counts.head_samples * 2 * sizes.head_products + 2 * sizes.code * width,
-            counts.head_samples * (reading + shading),
+        "blend": Work(
+            other=(2 * sizes.expression + 1) * sizes.moving_texels,
+            # Static planes are read, blended ones written.
+            compulsory=FLOAT_BYTES * (sizes.expression * sizes.moving_texels + 2 * sizes.static_texels),
         ),
-        "torso": Operations(
+        "search": Work(
+            other=search, compulsory=FLOAT_BYTES * sizes.grid**3, gathered=FLOAT_BYTES * counts.grid_lookups * 8
+        ),
+        "read planes": Work(
+            other=counts.head_samples * (12 + 3 * (8 + 8 * sizes.channels)),
+            compulsory=FLOAT_BYTES * sizes.static_texels,
+            gathered=FLOAT_BYTES * counts.head_samples * 3 * 4 * sizes.channels,
+        ),
+        "decoder": Work(
+            counts.head_samples * 2 * sizes.head_products + 2 * sizes.code * width,
+            counts.head_samples * shading,
+            FLOAT_BYTES * sizes.head_products,
+        ),
+        "torso": Work(
             counts.torso_pixels * 2 * sizes.torso_products,
             counts.torso_pixels * torso_reading + warp + 2 * (6 + sizes.torso_code) * torso_width,
+            FLOAT_BYTES * torso_numbers,
+            FLOAT_BYTES * counts.torso_pixels * 4 * (2 + sizes.torso_channels),
         ),
-        "composite": Operations(other=counts.head_samples * quadrature + assembly),
+        "quadrature": Work(other=counts.head_samples * (4 + 6)),
+        # Torso over background and head over both (a multiply-add a channel each), rounding and clamping to 8 bits;
+        # the background is read, the picture written.
+        "assemble": Work(other=counts.pixels * 3 * (2 + 2 + 3), compulsory=counts.pixels * 3 * (FLOAT_BYTES + 1)),
     }
-
-
-def compulsory_bytes(sizes: FieldSizes, counts: "Counts") -> float:
-    """Return the bytes of all arrays that a frame needs, each once, and of the picture."""
-    numbers = (
-        sizes.expression * sizes.moving_texels
-        # Static planes are read, blended ones written and read.
-        + 3 * sizes.static_texels
-        + sizes.grid**3
-        + sizes.torso_channels * sizes.torso_resolution**2
-        + sizes.head_products
-        + sizes.torso_products
-        + sizes.warp_products
-        + 3 * counts.pixels
-    )
-    return FLOAT_BYTES * numbers + 3 * counts.pixels
-
-
-def gathered_bytes(sizes: FieldSizes, counts: "Counts") -> float:
-    """Return the bytes that a frame's interpolated readings touch."""
-    head = counts.head_samples * 3 * 4 * sizes.channels
-    torso = counts.torso_pixels * 4 * (2 + sizes.torso_channels)
-    return FLOAT_BYTES * (head + torso + counts.grid_lookups * 8)

@@ -10,7 +10,7 @@ from app.bench.speed.timing import rounded
 if TYPE_CHECKING:
     import torch
 
-SECONDS: Final = 0.4
+SECONDS: Final = 0.3
 """Spent on each figure: the best of the repetitions counts, which other work on the machine disturbs least."""
 
 

@@ -121,6 +121,7 @@ def job(arguments: dict[str, Any]) -> dict[str, Any]:
         "fps": rounded(1e3 / milliseconds["median"]),
         "to_host_ms": spread([1e3 * fetched for _, fetched in times]),
         "peak_rss_mb": peak_rss_mb(),
+        **({"peak_gpu_mb": _peak_gpu_mb()} if avatar.device.type == "cuda" else {}),
     }
 
 
@@ -134,3 +135,10 @@ def peak_rss_mb() -> float:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Kilobytes, but on macOS bytes.
     return round(peak * (1.0 if sys.platform == "darwin" else 1024.0) / 1e6, 1)
+
+
+def _peak_gpu_mb() -> float:
+    """Return the most GPU memory that tensors have held, in MB of 10^6 bytes."""
+    import torch
+
+    return round(torch.cuda.max_memory_allocated() / 1e6, 1)

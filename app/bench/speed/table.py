@@ -51,7 +51,11 @@ def _threads(row: Mapping[str, Any]) -> str:
     if row["device_type"] != "cpu":
         return f"{row['device']}"
     few = f" on {row['cores']} core" if row["cores"] < row["threads"] else ""
-    return f"{row['threads']} thread{'s' if row['threads'] > 1 else ' '}{few}"
+    return f"{_count(row['threads']):9}{few}"
+
+
+def _count(threads: int) -> str:
+    return f"{threads} thread{'s' if threads > 1 else ''}"
 
 
 def _calls(speed: Mapping[str, Any]) -> list[str]:
@@ -60,8 +64,8 @@ def _calls(speed: Mapping[str, Any]) -> list[str]:
         frames, dropped, fps = call["frames"], call["dropped"], call["fps"]
         found += [
             "",
-            f"a call at {call['size']}² on {call['device']}, {call['threads']} for rendering, {call['seconds']:.0f} s"
-            + _star(call),
+            f"a call at {call['size']}² on {call['device']}, {_count(call['threads'])} for rendering, "
+            f"{call['seconds']:.0f} s{_star(call)}",
             f"  frames/s  {fps['median']:.0f} (median second), {fps['p5']:.0f} (5 %), {fps['mean']:.1f} (mean)",
             f"  latency   {_spread(call['latency_ms'], 'ms', 0)} from capture to paint; longest gap "
             f"{call['longest_gap_ms']:.0f} ms",
@@ -84,7 +88,8 @@ def _first_picture(speed: Mapping[str, Any]) -> list[str]:
     found = ["", f"first picture after starting `nerfcall receive`{_star(first)}"]
     for name in ("warm", "cold"):
         if first[name] is not None:
-            run = first[name]["runs"][-1]
+            runs = first[name]["runs"]
+            run = runs[len(runs) // 2]
             marks = ", ".join(f"{mark.replace('_', ' ')} {seconds:.2f}" for mark, seconds in run["marks"].items())
             read = "" if run["read_mb"] is None else f"; {run['read_mb']:.0f} MB read from disk"
             found.append(f"  {name}  {first[name]['seconds']:.2f} s  ({marks}{read})")
@@ -116,9 +121,11 @@ def _floor(speed: Mapping[str, Any]) -> list[str]:
 def _profile(speed: Mapping[str, Any]) -> list[str]:
     found = []
     for profile in speed.get("profile") or []:
-        stages = ", ".join(f"{stage['name']} {stage['ms']:.1f}" for stage in profile["stages"])
-        found.append(f"  {profile['size']:4}²  {profile['device_type']}, ms a frame: {stages}")
-    return ["", "where the time goes, one thread", *found] if found else []
+        stages = ", ".join(
+            f"{stage['name']} {stage['ms']:.1f} ({stage['floor_ms']:.2f})" for stage in profile["stages"]
+        )
+        found.append(f"  {profile['size']:4}²  {profile['device_type']}: {stages}")
+    return ["", "where the time goes, one thread, ms a frame (and the floor of each stage)", *found] if found else []
 
 
 def _rivals(speed: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,107 @@
+"""The look into a rendered frame: what it counts, what it times, and that it leaves nothing behind."""
+
+import pytest
+import torch
+
+import renderer.avatar
+from app.bench.speed.stages import METHODS, StageClock, StageCounter, looked_into
+from renderer.avatar import SAMPLES, SEARCH_BINS
+from tests.renderer.scenes import small_avatar
+
+SIZE = 32
+NEAR = torch.tensor([0.0, 0.0, -20.0])
+"""So near that the head's box fills the frame."""
+
+
+def render(avatar, translation):
+    return avatar.render(torch.zeros(30), torch.eye(3), translation, SIZE, SIZE)
+
+
+def count(avatar, translation):
+    counter = StageCounter()
+    with looked_into(avatar, counter):
+        counter.frame(render(avatar, translation))
+    return counter.counts.a_frame()
+
+
+def test_every_ray_of_a_head_that_fills_the_frame_is_counted():
+    avatar = small_avatar()
+    avatar.grid.density.fill_(5.0)
+    avatar.torso_extent.zero_()
+    counts = count(avatar, NEAR)
+    assert counts.pixels == counts.head_rays == SIZE**2
+    assert counts.head_samples == SIZE**2 * SAMPLES
+    # One search for each block of 2 x 2 pixels.
+    assert counts.search_rays == SIZE**2 / 4
+    assert counts.grid_lookups == SIZE**2 / 4 * SEARCH_BINS
+    assert counts.intervals == SIZE**2 / 4 * SAMPLES
+    assert counts.torso_pixels == 0
+
+
+def test_without_a_head_there_is_only_the_torso():
+    avatar = small_avatar()
+    avatar.grid.density.zero_()
+    counts = count(avatar, NEAR)
+    assert counts.head_samples == 0
+    assert counts.torso_pixels == SIZE**2
+
+
+def test_counts_are_a_mean_over_frames():
+    avatar = small_avatar()
+    counter = StageCounter()
+    with looked_into(avatar, counter):
+        for _ in range(3):
+            counter.frame(render(avatar, NEAR))
+    assert counter.counts.frames == 3
+    assert counter.counts.a_frame() == count(avatar, NEAR)
+
+
+def test_looking_changes_no_picture_and_leaves_nothing_behind():
+    avatar = small_avatar()
+    functions = (renderer.avatar.render_weights, renderer.avatar.composite)
+    before = render(avatar, NEAR)
+    with looked_into(avatar, StageClock(lambda: None)):
+        assert torch.equal(render(avatar, NEAR), before)
+        assert renderer.avatar.composite is not functions[1]
+    assert (renderer.avatar.render_weights, renderer.avatar.composite) == functions
+    for part, method in METHODS.values():
+        assert method not in vars(getattr(avatar, part))
+
+
+def test_an_error_leaves_nothing_behind_either():
+    avatar = small_avatar()
+    functions = (renderer.avatar.render_weights, renderer.avatar.composite)
+    with pytest.raises(ZeroDivisionError), looked_into(avatar, StageClock(lambda: None)):
+        raise ZeroDivisionError
+    assert (renderer.avatar.render_weights, renderer.avatar.composite) == functions
+    assert "propose" not in vars(avatar.grid)
+
+
+def test_every_stage_of_a_frame_is_seen():
+    avatar = small_avatar()
+    clock = StageClock(lambda: None)
+    with looked_into(avatar, clock):
+        render(avatar, NEAR)
+    assert set(clock.seconds) == {*METHODS, "quadrature"}
+    assert min(clock.seconds.values()) >= 0.0
+
+
+def test_time_within_an_inner_stage_is_not_the_outer_ones():
+    time = [0.0]
+
+    def wait(seconds):
+        time[0] += seconds
+
+    clock = StageClock(lambda: None, now=lambda: time[0])
+
+    def outer():
+        wait(1.0)
+        clock("inner", wait, (2.0,), {})
+        wait(4.0)
+        clock("inner", wait, (8.0,), {})
+        return "done"
+
+    assert clock("outer", outer, (), {}) == "done"
+    clock("inner", wait, (16.0,), {})
+    assert clock.seconds == {"outer": 5.0, "inner": 26.0}
+    assert clock.calls == {"outer": 1, "inner": 3}
