@@ -18,8 +18,9 @@ from codec.table_fitting import fit_table
 def wandering_points(frames: int, seed: int) -> np.ndarray:
     """Key points that drift together, as those of a head do, with a little of their own."""
     rng = np.random.default_rng(seed)
-    drift = np.cumsum(0.08 * rng.standard_normal((frames, 3)), 0)
-    return drift @ rng.standard_normal((3, NUMBERS)) * 0.3 + 0.003 * rng.standard_normal((frames, NUMBERS))
+    mixing = 0.3 * rng.standard_normal((3, NUMBERS))
+    noise = rng.standard_normal((frames, 3 + NUMBERS))
+    return np.cumsum(0.08 * noise[:, :3], 0) @ mixing + 0.003 * noise[:, 3:]
 
 
 @pytest.fixture(scope="module")
