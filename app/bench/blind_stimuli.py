@@ -1,6 +1,7 @@
 """The videos that a blind study shows: what the quality bench kept, with their rates."""
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -109,8 +110,8 @@ def _stimulus(clip: str, path: Path, results: Sequence[Result]) -> Stimulus:
             f"{path} needs one result beside it and has {len(fitting)}: run nerfcall bench quality into a new folder"
         )
     [result] = fitting
-    psnr = result.metrics.get("full", {}).get("psnr")
-    if result.rate is None or psnr is None:
+    psnr = result.metrics.get("full", {}).get("psnr", math.nan)
+    if result.rate is None or math.isnan(psnr):
         raise StimulusError(f"the result of {path} tells no rate or no PSNR: delete both and run the bench again")
     return Stimulus(clip, path.stem, result.codec.label, path, digest.hexdigest(), result.rate.payload_kbps, psnr)
 
