@@ -79,7 +79,7 @@ PUBLISHED = (
         39.1,
         {"l1": 0.23, "ssim": 0.55, "psnr": 15.88, "lpips": 0.44},
         {"csim": 0.518, "aucon": 0.626, "prmse_degrees": 4.86},
-        "L1 and PSNR of Bi-layer as printed cannot be of the same pictures: a mean error of 0.23 allows 12.8 dB at most.",
+        "Bi-layer's L1 and PSNR as printed cannot be of the same pictures: a mean error of 0.23 allows 12.8 dB.",
     ),
     _row("HEVC", 13.0, {"l1": 0.019, "ssim": 0.89, "psnr": 28.83, "lpips": 0.091}, {}),
     _row(
