@@ -23,8 +23,8 @@ CHIP_SIDE = 150
 """Pixels of the aligned face that goes into the network."""
 CHIP_PADDING = 0.25
 """What the network was trained with, in parts of the face."""
-DETECTION_SIDE = 256
-"""The detector, whose smallest face measures 80 pixels, looks at pictures of this side."""
+DETECTION_SIDE = 512
+"""The detector, whose smallest face measures 80 pixels, looks at pictures whose shorter side is this long."""
 
 
 class IdentityError(UserError):
