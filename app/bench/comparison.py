@@ -194,7 +194,7 @@ def comparison_lines(comparison: Comparison) -> list[str]:
     if reference is not None:
         lines.append(f"flicker of the footage itself: {_figure(reference)}; the nearer to it, the better")
     ahead = int((b.psnr > a.psnr).sum())
-    lines.append(f"PSNR is higher in {count - ahead} frames for A, in {ahead} for B")
+    lines.append(f"PSNR of B is higher in {ahead} of {count} frames")
     return lines
 
 

@@ -235,12 +235,13 @@ class BlindWindow(QWidget):
         open_pairs = len(self.session.pairs) - len(self.session.answers)
         going_on = bool(self.session.answers)
         minutes = max(1, round(open_pairs * SECONDS_PER_PAIR / 60))
+        unit = "minute" if minutes == 1 else "minutes"
         paragraphs = (
             "The middle shows the original. Left and right are two ways of sending it at about the same data rate; "
             "which is which is not said, and it changes from pair to pair.",
             "Watch each pair to the end, at your usual distance from the screen. Then say which one looks better and "
             "grade both, from bad to excellent. The clips repeat until you go on.",
-            f"{open_pairs} pairs, about {minutes} minutes. Every answer is kept at once, without a name; you can leave "
+            f"{open_pairs} pairs, about {minutes} {unit}. Every answer is kept at once, without a name; you can leave "
             "whenever you like and go on later.",
         )
         button = ActionButton(f"Go on with pair {len(self.session.answers) + 1}" if going_on else "Begin", "Enter")

@@ -25,7 +25,7 @@ _SMALLEST_CELL = 192
 def amplified_difference(picture: NDArray[np.uint8], original: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return |picture - original| of two pictures (H, W, 3), :data:`AMPLIFICATION` times as bright, cut off at 255."""
     difference = np.abs(picture.astype(np.int16) - original.astype(np.int16))
-    return np.minimum(AMPLIFICATION * difference, 255).astype(np.uint8)
+    return np.asarray(np.minimum(AMPLIFICATION * difference, 255), np.uint8)
 
 
 def paint_difference_sheet(comparison: Comparison) -> QImage:

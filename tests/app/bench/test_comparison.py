@@ -108,7 +108,7 @@ def test_what_is_printed_and_written(tmp_path):
     assert "clip from 60 s: 3 held-out frames at 64² and 25 fps" in text
     assert any(line.split() == ["full", "psnr", "30", "31", "+1", "B"] for line in lines)
     assert any(line.split() == ["full", "ms", "ssim", "-", "-", "-", "-"] for line in lines)
-    assert "PSNR is higher in 1 frames for A, in 2 for B" in text
+    assert "PSNR of B is higher in 2 of 3 frames" in text
     content = json.loads(write_comparison(tmp_path / "new", comparison()).read_text())
     assert content["a"]["figures"]["full"]["ms_ssim"] is None
     assert content["b"]["avatar"] == "b.avatar"
