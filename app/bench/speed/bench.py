@@ -100,7 +100,14 @@ def measure(options: SpeedOptions) -> int:
     already is kept. Raises UserError.
     """
     with tempfile.TemporaryDirectory(prefix="nerfcall-speed-") as folder:
-        record = SpeedBench(options, Path(folder)).run()
+        bench = SpeedBench(options, Path(folder))
+        try:
+            record = bench.run()
+        except UserError:
+            # What was measured before lies in its file, and is said before the error is.
+            if options.json != "-" and bench.speed:
+                print("\n".join(lines(bench.speed)))
+            raise
     if options.json == "-":
         print(record.to_json(), end="")
         return 0
@@ -119,6 +126,8 @@ class SpeedBench:
         self._states = folder / "states.npz"
         self._environment: Environment = environment()
         self._load_before = load_average()
+        self.speed: dict[str, Any] = {}
+        """The figures so far (`SpeedRecord.speed`)."""
         self._own_arguments = ["--avatar", str(options.avatar), "--clips", options.clip, "-o", str(options.folder)]
 
     def run(self) -> SpeedRecord:
@@ -126,11 +135,11 @@ class SpeedBench:
         first = self._loaded(lambda: self._do("states", {"seconds": SECONDS}, threads=1))
         self._clip = Clip(**first["clip"])
         self._avatar = {**first["avatar"], "bytes": self._options.avatar.stat().st_size}
-        self._speed: dict[str, Any] = self._kept()
+        self.speed |= self._kept()
         codec = {**first["codec"], "other_cores": first["other_cores"]}
         tracker = {**first["tracker"], "other_cores": first["other_cores"]} if first["tracker"] else None
-        self._speed |= {"avatar": self._avatar, "settings": self._options.settings()}
-        self._speed |= {"tracker": tracker, "codec": codec}
+        self.speed |= {"avatar": self._avatar, "settings": self._options.settings()}
+        self.speed |= {"tracker": tracker, "codec": codec}
         parts: dict[str, Callable[[], dict[str, Any]]] = {
             "render": lambda: {"render": self._render(first["cuda"])},
             "floor": lambda: self._floor(first["cuda"]),
@@ -141,8 +150,8 @@ class SpeedBench:
         record = self._write()
         for name, part in parts.items():
             # Named as in the file: a part that is there need not be measured again.
-            if name in self._options.parts and name.replace("-", "_") not in self._speed:
-                self._speed |= part()
+            if name in self._options.parts and name.replace("-", "_") not in self.speed:
+                self.speed |= part()
                 record = self._write()
         return record
 
@@ -164,20 +173,20 @@ class SpeedBench:
         return dict(record.speed) if same_code and same_machine and same_work and same_avatar else {}
 
     def _write(self) -> SpeedRecord:
-        self._speed["load"] = self._load()
-        record = SpeedRecord(self._clip, self._environment, self._speed)
+        self.speed["load"] = self._load()
+        record = SpeedRecord(self._clip, self._environment, self.speed)
         write_record(self._path, record)
         return record
 
     def _load(self) -> dict[str, Any]:
         """Return how busy the machine was with other work, and what that means."""
         options = self._options
-        busiest = max((cores for cores in _other_cores(self._speed) if cores is not None), default=None)
+        busiest = max((cores for cores in _other_cores(self.speed) if cores is not None), default=None)
         unreliable = []
         if busiest is not None and busiest >= NOTICEABLE:
             unreliable.append(f"other work kept up to {busiest:.2f} cores busy: end it and measure again")
         cores = self._environment.cores
-        if "render" in self._speed and max(options.threads) > cores:
+        if "render" in self.speed and max(options.threads) > cores:
             unreliable.append(f"{max(options.threads)} threads had only {cores} core{'s' if cores > 1 else ''}")
         if cores < (os.cpu_count() or 1):
             unreliable.append(f"the bench was confined to {cores} of {os.cpu_count()} cores")

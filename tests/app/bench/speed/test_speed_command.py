@@ -5,15 +5,16 @@ import asyncio
 import hashlib
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from app.bench import speed
-from app.bench.results import ResultError
+from app.bench.results import Clip, ResultError
 from app.bench.speed import bench, first_picture, table
 from app.bench.speed.job import JobError, prepare_job
-from app.bench.speed.record import SpeedRecord, read_record, read_records, record_path
+from app.bench.speed.record import SpeedRecord, read_record, read_records, record_path, write_record
 from app.bench.speed.states import load_states, save_states
 from app.errors import UsageError
 from codec.avatar_file import AvatarFile
@@ -135,6 +136,33 @@ def test_the_first_picture_of_a_receiver(files, tmp_path, monkeypatch):
     assert marks[0] > 0
     assert run["seconds"] == marks[-1]
     assert any("torch" in name for name in run["files"])
+
+
+def test_figures_are_kept_for_the_same_code_machine_and_work_alone(files, tmp_path):
+    def another(**settings):
+        options = bench.SpeedOptions.of(arguments(*files, tmp_path))
+        one = bench.SpeedBench(replace(options, **settings), tmp_path)
+        one._clip, one._avatar = clip, avatar
+        one._environment = replace(one._environment, commit="1" * 40, dirty=False)
+        return one
+
+    clip, avatar = Clip("small", 0.0, 100, 25.0), {"name": "Small", "sha256": "0" * 64, "bytes": 5}
+    first = another()
+    figures = {"avatar": avatar, "settings": first._options.settings(), "render": []}
+    write_record(first._path, SpeedRecord(clip, first._environment, figures))
+    assert first._kept() == figures
+    assert another(parts=frozenset({"call"}))._kept() == figures
+    assert another(seconds=20.0)._kept() == another(sizes=(64,))._kept() == {}
+    changed = another()
+    for environment in ({"commit": "2" * 40}, {"commit": None}, {"dirty": True}, {"cpu": "other"}, {"cores": 99}):
+        changed._environment = replace(first._environment, **environment)
+        assert changed._kept() == {}
+    changed = another()
+    changed._avatar = {**avatar, "sha256": "1" * 64}
+    assert changed._kept() == {}
+    changed = another()
+    changed._clip = replace(clip, frames=99)
+    assert changed._kept() == {}
 
 
 def test_an_error_of_a_part_is_the_commands_own(files, tmp_path):
