@@ -9,8 +9,8 @@ from app.bench.report.markdown import Figure
 from app.bench.report.style import rank
 from app.bench.results import Result
 
-POINT_SETTINGS = ("point", "qp", "crf", "coarseness")
-"""Settings that tell a codec's operating points apart."""
+POINT_SETTINGS = ("point", "qp", "crf", "coarseness", "threshold_db", "reference_qp")
+"""Settings that tell a codec's operating points apart; each codec has one or two of them."""
 MEAN = "mean"
 """Stands for all clips together."""
 
@@ -86,13 +86,13 @@ def _paired(clips: list[list[Result]]) -> list[list[Result]]:
     """Return for each operating point the results of all clips."""
     if all(len(results) == 1 for results in clips):
         return [[results[0] for results in clips]]
-    by_point: list[dict[object, Result]] = [{_point(result): result for result in results} for results in clips]
-    shared = [point for point in by_point[0] if point is not None and all(point in clip for clip in by_point)]
+    by_point = [{_point(result): result for result in results} for results in clips]
+    shared = [point for point in by_point[0] if point and all(point in clip for clip in by_point)]
     return [[clip[point] for clip in by_point] for point in shared]
 
 
-def _point(result: Result) -> object:
-    return next((result.codec.settings[name] for name in POINT_SETTINGS if name in result.codec.settings), None)
+def _point(result: Result) -> tuple[object, ...]:
+    return tuple(result.codec.settings[name] for name in POINT_SETTINGS if name in result.codec.settings)
 
 
 def _mean(results: Sequence[Result]) -> Point:

@@ -7,6 +7,7 @@ from app.bench.operating_point import Reach, rate_at
 from app.bench.report.curves import Curves, Pairs
 from app.bench.report.markdown import NONE, Figure, Row, rate_text, table
 from app.bench.report.quality import LPIPS, PSNR
+from app.bench.report.style import style
 
 RIVALS = ("hevc", "av1", "vvc")
 
@@ -27,9 +28,8 @@ def equal_quality(ours: Mapping[str, Row], curves: Mapping[str, Curves], rivals:
         rivals: which, by name.
     """
     header = ["clip", "ours, kbit/s", "PSNR ↑", "LPIPS ↓"]
-    labels = {codec: curve.label for found in curves.values() for codec, curve in found.items()}
     for codec in rivals:
-        header += [f"{labels.get(codec, codec)}, same LPIPS", f"{labels.get(codec, codec)}, same PSNR"]
+        header += [f"{style(codec).short}, same LPIPS", f"{style(codec).short}, same PSNR"]
     lines = []
     for clip, row in ours.items():
         line = [clip, rate_text(row.kbps), PSNR.text(PSNR.of(row.metrics)), LPIPS.text(LPIPS.of(row.metrics))]

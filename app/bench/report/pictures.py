@@ -93,7 +93,7 @@ def write_film(path: Path, shown: Sequence[Column], fps: float) -> None:
     header = _header(shown)
     count = min(len(shown[0].frames), round(FILM_SECONDS * fps))
     height, width = header.shape[0] + shown[0].frames.shape[1], header.shape[1]
-    # Whole macroblocks: with others the encoder's output was not the same each time.
+    # Whole macroblocks, so that the encoder invents no edge of its own.
     edge = ((0, -height % MACROBLOCK), (0, -width % MACROBLOCK), (0, 0))
     path.parent.mkdir(parents=True, exist_ok=True)
     with VideoWriter(path, width + edge[1][1], height + edge[0][1], fps) as writer:

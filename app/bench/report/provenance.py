@@ -9,6 +9,7 @@ from app.bench.report.markdown import table
 from app.bench.report.style import rank
 from app.bench.results import Clip, Result
 
+DIGEST = re.compile(r"^[0-9a-f]{32,}$")
 ABSOLUTE = re.compile(r"^(?:[A-Za-z]:)?[/\\]")
 
 
@@ -16,6 +17,7 @@ def provenance(results: Sequence[Result]) -> str:
     """Return the section "How it was measured" of the results that a page shows."""
     lines = ["## How it was measured", ""]
     lines += environment_lines([result.environment for result in results])
+    lines += [f"- Wall time: {_duration(sum(sum(result.seconds.values()) for result in results))}"]
     lines += ["", _footage({result.clip for result in results})]
     strides = {int(result.measuring["stride"]) for result in results if "stride" in result.measuring}
     if strides - {1}:
@@ -117,7 +119,15 @@ def _range(values: Sequence[str | int | float]) -> str:
 
 
 def _setting(value: str | int | float) -> str:
-    return f"{value:g}" if isinstance(value, float) else _without_folders(str(value))
+    if isinstance(value, float):
+        return f"{value:g}"
+    # Of a digest the beginning says enough.
+    return value[:16] if isinstance(value, str) and DIGEST.match(value) else _without_folders(str(value))
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{seconds:.0f} s" if seconds < 120 else f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"
 
 
 def _count(number: int, thing: str) -> str:

@@ -114,7 +114,20 @@ def make(folder: Path, clips=tuple(CLIPS), benches=("quality", "rate-distortion"
                     )
             for point in (0, 1, 2):
                 figures = metrics(24.0 + lift + point, 0.17 - 0.02 * point, 1.0)
-                made.append((result("rate-distortion", clip, "animation", 4.1 * 2**point, figures, point=point), point))
+                made.append(
+                    (
+                        result(
+                            "rate-distortion",
+                            clip,
+                            "animation",
+                            4.1 * 2**point,
+                            figures,
+                            threshold_db=30.0 + point,
+                            reference_qp=30,
+                        ),
+                        point,
+                    )
+                )
         if "resolution" in benches:
             for size in (128, 256, 512):
                 rate, _ = ours["ours"]

@@ -40,6 +40,15 @@ def cells(page: Path, heading: str, line: str) -> list[str]:
     return [cell.strip() for cell in found.strip("|").split("|")]
 
 
+def film(path: Path) -> np.ndarray:
+    """The frames of a video in the format that every player takes."""
+    with av.open(str(path)) as video:
+        stream = video.streams.video[0]
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert stream.average_rate == 25
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in video.decode(stream)]).astype(int)
+
+
 def test_every_page_and_every_linked_picture_is_there(made):
     _, output = made
     pages = sorted(path.name for path in output.glob("*.md"))
@@ -112,8 +121,8 @@ def test_curves_that_share_nothing_are_said_not_to(tmp_path: Path):
             path = result_path(tmp_path, "rate-distortion", "newsreader", "ours", point, 256)
             full = {**result.metrics["full"], "psnr": 70.0 + result.rate.payload_kbps}
             write(path, replace(result, metrics={"full": full}, rate=replace(result.rate, payload_kbps=0.1 / point)))
-        if result.codec.name == "animation" and result.codec.settings["point"] != 0:
-            point = result.codec.settings["point"]
+        if result.codec.name == "animation" and result.codec.settings["threshold_db"] != 30.0:
+            point = int(result.codec.settings["threshold_db"]) - 30
             result_path(tmp_path, "rate-distortion", "newsreader", "animation", point, 256).unlink()
     write_report(tmp_path, tmp_path / "out")
     page = tmp_path / "out" / "rate-distortion.md"
@@ -187,6 +196,7 @@ def test_a_mean_takes_only_operating_points_that_every_clip_has(tmp_path: Path):
         if one[0] == other[0]
     ]
     assert mean["vvc"].pairs(PSNR) == [pytest.approx(pair) for pair in expected]
+    assert len(mean["animation"].points) == 3
     for path in (tmp_path / "rate-distortion" / "newsreader").glob("av1_*"):
         path.unlink()
     assert "av1" not in mean_curves(read_results(tmp_path))
@@ -243,7 +253,13 @@ def test_the_same_results_give_the_same_files(made, tmp_path: Path):
     files = sorted(path.name for path in output.iterdir())
     assert files == sorted(path.name for path in tmp_path.iterdir())
     for name in files:
-        assert (output / name).read_bytes() == (tmp_path / name).read_bytes(), name
+        if name.endswith(".mp4"):
+            # Rarely a few pixels of a frame come out of the encoder differently.
+            frames, again = film(output / name), film(tmp_path / name)
+            assert frames.shape == again.shape
+            assert np.abs(frames - again).mean() < 0.05
+        else:
+            assert (output / name).read_bytes() == (tmp_path / name).read_bytes(), name
 
 
 def test_picture_and_film_show_what_was_decoded(made):
@@ -259,11 +275,7 @@ def test_picture_and_film_show_what_was_decoded(made):
             left = column * (side + gap)
             shown = picture[top : top + side, left : left + side]
             assert np.abs(shown - video[index]).mean() < 4
-    with av.open(str(output / "side-by-side-oval-office-256.mp4")) as film:
-        stream = film.streams.video[0]
-        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
-        assert stream.average_rate == 25
-        frames = [frame.to_ndarray(format="rgb24").astype(int) for frame in film.decode(stream)]
+    frames = film(output / "side-by-side-oval-office-256.mp4")
     assert len(frames) == count
     assert np.abs(frames[7][header : header + side, :side] - videos[0][7]).mean() < 5
 
