@@ -4,8 +4,8 @@ G. Bjøntegaard, "Calculation of average PSNR differences between RD-curves", IT
 "Improvements of the BD-PSNR model", VCEG-AI11 (2008). The curves between the measured points are piecewise cubic
 Hermite polynomials (PCHIP) over the logarithm of the rate, as in the common test conditions of JVET (JVET-T2010) and in
 ITU-T HSTP-VID-WPOM (2020), instead of M33's single cubic, which swings between points that lie far apart. PCHIP:
-F. N. Fritsch and J. Butland, "A method for constructing local monotone piecewise cubic interpolants", SIAM J. Sci. Stat.
-Comput. 5 (1984).
+F. N. Fritsch and J. Butland, "A method for constructing local monotone piecewise cubic interpolants", SIAM J. Sci.
+Stat. Comput. 5 (1984).
 
 Those documents take four to six points a curve; two are the fewest that are accepted here, joined by a line.
 """

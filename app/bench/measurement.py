@@ -2,7 +2,6 @@
 
 import hashlib
 import time
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -11,25 +10,16 @@ from numpy.typing import NDArray
 
 from app.avatar import LoadedAvatar
 from app.bench.clips import ClipSpec, held_out, segment
-from app.bench.codec import BenchCodec, Coded, Frames
+from app.bench.codec import BenchCodec, Coded, Frames, Settings
 from app.bench.environment import environment
 from app.bench.lossless import write_lossless
 from app.bench.metrics.video import VideoMetrics
 from app.bench.neck import neck_masks, neck_psnr
 from app.bench.options import MeasuringOptions
 from app.bench.ours import avatar_framing
-from app.bench.results import Clip, CodecUsed, Rate, Result, find, result_path, write
+from app.bench.results import Clip, CodecUsed, Rate, Result, ResultError, find, read, result_path, write
 from app.tracking.calibration_record import Calibration
 from renderer.training.dataset import HEAD
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a measurement leaves besides its file."""
-
-    result: Result
-    coded: Coded | None
-    """None where the result was there already."""
 
 
 class ClipMeasurement:
@@ -57,23 +47,30 @@ class ClipMeasurement:
         self.clip = Clip(spec.name, round(self.footage.start, 3), len(self.footage.frames), self.footage.fps)
 
     def measure(
-        self, codec: BenchCodec, point: str | int | None = None, coded: Coded | None = None, video: Path | None = None
-    ) -> Outcome:
+        self,
+        codec: BenchCodec,
+        point: str | int | None = None,
+        *,
+        coded: Coded | None = None,
+        keep: bool = False,
+        measuring: Settings | None = None,
+    ) -> Result:
         """Code, decode and compare, unless the result is there already.
 
         Args:
             codec: at its operating point.
             point: what tells its operating points apart.
             coded: bits that were made before; None to code the frames now.
-            video: where to keep the decoded frames.
+            keep: whether to keep the decoded frames as a lossless video.
+            measuring: what else than the stride decided about the measurement.
         """
         options = self.options
-        there = find(
-            options.folder, self.bench, self.clip, codec.name, point, self.size, codec.settings, options.measuring()
-        )
-        if there is not None and (video is None or video.exists()):
+        measuring = {"stride": options.stride, **(measuring or {})}
+        where = (options.folder, self.bench)
+        there = find(*where, self.clip, codec.name, point, self.size, codec.settings, measuring)
+        if there is not None and (not keep or self.video(codec.name).exists()):
             print(f"{self._title(codec, point)}: there already")
-            return Outcome(there, coded)
+            return there
         seconds = {}
         if coded is None:
             began = time.perf_counter()
@@ -85,29 +82,35 @@ class ClipMeasurement:
         began = time.perf_counter()
         metrics = self.compare(decoded)
         seconds["measure"] = round(time.perf_counter() - began, 3)
-        if video is not None:
-            self._keep(video, decoded)
+        if keep:
+            self._keep(codec.name, decoded)
+        kbps = coded.kbps(self.footage.fps)
         result = Result(
             self.bench,
             self.clip,
             self.size,
             CodecUsed(codec.name, codec.label, dict(codec.settings)),
             environment(versions=codec.versions()),
-            Rate(
-                round(coded.kbps(self.footage.fps), 4), sum(len(packet) for packet in coded.packets), coded.side_bytes
-            ),
+            Rate(round(kbps, 4), sum(map(len, coded.packets)), coded.side_bytes),
             hashlib.sha256(b"".join(coded.packets)).hexdigest(),
             metrics,
             seconds,
-            options.measuring(),
+            measuring,
         )
-        write(result_path(options.folder, self.bench, self.clip.name, codec.name, point, self.size), result)
-        full = metrics["full"]
-        print(
-            f"{self._title(codec, point)}: {coded.kbps(self.footage.fps):.2f} kbit/s, PSNR {full['psnr']:.2f} dB, "
-            f"LPIPS {full['lpips']:.3f}"
-        )
-        return Outcome(result, coded)
+        write(result_path(*where, self.clip.name, codec.name, point, self.size), result)
+        psnr, lpips = metrics["full"]["psnr"], metrics["full"]["lpips"]
+        print(f"{self._title(codec, point)}: {kbps:.2f} kbit/s, PSNR {psnr:.2f} dB, LPIPS {lpips:.3f}")
+        return result
+
+    def there(self, codec: str, measuring: Settings) -> Result | None:
+        """Return the kept result of a codec whose operating point was chosen by what ``measuring`` says, if any."""
+        path = result_path(self.options.folder, self.bench, self.clip.name, codec, None, self.size)
+        try:
+            result = read(path)
+        except ResultError:
+            return None
+        same = (result.clip, dict(result.measuring)) == (self.clip, {"stride": self.options.stride, **measuring})
+        return result if same and self.video(codec).exists() else None
 
     def compare(self, decoded: Frames) -> dict[str, dict[str, float]]:
         """Return the metrics of decoded frames by group, as `Result.metrics` has them."""
@@ -115,14 +118,19 @@ class ClipMeasurement:
         neck = neck_psnr(self.footage.frames[::stride], decoded[::stride], self._necks)
         return {**self._metrics.measure(decoded), "neck": {"psnr": neck}}
 
-    def keep_original(self, video: Path) -> None:
-        """Write the held-out frames themselves."""
-        if not video.exists():
-            self._keep(video, self.footage.frames)
+    def keep_original(self) -> None:
+        """Keep the held-out frames themselves."""
+        if not self.video("original").exists():
+            self._keep("original", self.footage.frames)
 
-    def _keep(self, video: Path, frames: Frames) -> None:
-        video.parent.mkdir(parents=True, exist_ok=True)
-        write_lossless(video, frames, self.footage.fps)
+    def video(self, name: str) -> Path:
+        """Return where the frames of a codec, or the "original", are kept."""
+        return self.options.folder / self.bench / self.spec.name / f"{name}.mkv"
+
+    def _keep(self, name: str, frames: Frames) -> None:
+        path = self.video(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_lossless(path, frames, self.footage.fps)
 
     def _title(self, codec: BenchCodec, point: str | int | None) -> str:
         return f"{self.spec.name} {self.size}² {codec.label}" + ("" if point is None else f" at {point}")

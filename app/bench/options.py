@@ -30,10 +30,6 @@ class MeasuringOptions:
         """Return whether a codec is to be measured."""
         return self.codecs is None or codec in self.codecs
 
-    def measuring(self) -> dict[str, str | int | float]:
-        """Return what decides the figures beside clip and codec."""
-        return {"stride": self.stride}
-
 
 def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare them."""

@@ -14,31 +14,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, clip by clip."""
-    from app.bench.rivals import animation_codecs
     from app.bench.avatars import bench_avatar
     from app.bench.codecs.registry import OPERATING_POINTS, conventional_codecs
+    from app.bench.equal_rate import measure_at_equal_rate
     from app.bench.measurement import ClipMeasurement
-    from app.bench.operating_point import lowest_rate_above
     from app.bench.ours import OurCodec
+    from app.bench.rivals import animation_codecs
 
     options = measuring_options(args)
     for spec in options.clips:
         avatar = bench_avatar(spec, options)
         measurement = ClipMeasurement("quality", spec, avatar, SIZE, options)
-        videos = options.folder / "quality" / spec.name
-        measurement.keep_original(videos / "original.mkv")
-        ours = measurement.measure(OurCodec(avatar), video=videos / "ours.mkv")
-        assert ours.result.rate is not None
+        measurement.keep_original()
+        ours = measurement.measure(OurCodec(avatar), keep=True)
+        assert ours.rate is not None
+        kbps = ours.rate.payload_kbps
         if options.wants("ours-plain"):
             plain = bench_avatar(spec, options, "plain")
-            measurement.measure(OurCodec(plain, "ours-plain", "nerfcall, plain"), video=videos / "ours-plain.mkv")
+            measurement.measure(OurCodec(plain, "ours-plain", "nerfcall, plain"), keep=True)
         for name, codec_at in conventional_codecs().items():
             if options.wants(name):
-                point, coded = lowest_rate_above(
-                    codec_at, OPERATING_POINTS[name], measurement.footage, ours.result.rate.payload_kbps
-                )
-                measurement.measure(codec_at(point), coded=coded, video=videos / f"{name}.mkv")
+                points = range(min(OPERATING_POINTS[name]), max(OPERATING_POINTS[name]) + 1)
+                measure_at_equal_rate(measurement, name, codec_at, points, kbps)
         if options.wants("animation"):
-            codec = animation_codecs(spec, avatar, options)[0]
-            measurement.measure(codec, video=videos / f"{codec.name}.mkv")
+            from_fine = list(animation_codecs(spec, avatar, options).values())[::-1]
+            measure_at_equal_rate(measurement, "animation", from_fine.__getitem__, range(len(from_fine)), kbps)
     return 0

@@ -33,8 +33,8 @@ class AnimationCodec:
 
     The encoder runs the decoder. While the animated frame's PSNR reaches the threshold nothing but key points is sent.
     Below it the other references in the buffer are tried, and where none reaches it the frame itself is coded as a new
-    reference, as the adaptive refresh of DAC does (Konuko et al., ICASSP 2021). The decoder shows the generator's
-    picture for such a frame too: it has learnt to repair coded references.
+    reference, as the adaptive refresh of DAC does (Konuko et al., ICASSP 2021). Such a frame is shown as it was coded
+    or as the generator, which has learnt to repair coded references, gives it: whichever is nearer.
 
     Pictures of other sizes are scaled to 256 x 256 before and back after, bicubically.
     """
@@ -139,7 +139,10 @@ class _Decoder:
         state.symbols = model.tables.decode(message.key_points, state.symbols)
         points = _key_points(state.symbols)
         if message.reference:
-            state.add(_Reference(_tensor(self._stills.decode(message.reference)), points))
+            still = self._stills.decode(message.reference)
+            state.add(_Reference(_tensor(still), points))
+            if message.shown:
+                return still
         elif message.use is not None:
             state.current = message.use
         if state.current >= len(state.references):
@@ -170,20 +173,25 @@ class _Encoder:
             best = max(others, key=others.__getitem__, default=before)
             if others and others[best] > quality + GAIN:
                 state.current, quality = best, others[best]
-        still = b""
+        still, shown = b"", False
         if quality < self._threshold:
-            still = self._refreshed(picture, points, quality)
+            still, shown = self._refreshed(picture, points, quality)
         use = state.current if state.current != before and not still else None
-        return Message(model.digest[:2], sequence, timestamp, bits, still, use)
+        return Message(model.digest[:2], sequence, timestamp, bits, still, use, shown)
 
-    def _refreshed(self, picture: Picture, points: KeyPoints, quality: float) -> bytes:
-        """Return the bits of the picture as a reference and use it, or nothing where it does not help."""
+    def _refreshed(self, picture: Picture, points: KeyPoints, quality: float) -> tuple[bytes, bool]:
+        """Use the picture as a reference, if it helps.
+
+        Returns its bits, or none, and whether it is to be shown without the generator.
+        """
         coded = self._encoder.encode(picture)
-        reference = _Reference(_tensor(self._decoder.decode(coded)), points)
-        if psnr(animate(self._model, reference, points), picture) < quality + GAIN:
-            return b""
+        still = self._decoder.decode(coded)
+        reference = _Reference(_tensor(still), points)
+        as_it_is, generated = psnr(still, picture), psnr(animate(self._model, reference, points), picture)
+        if max(as_it_is, generated) < quality + GAIN:
+            return b"", False
         self._state.add(reference)
-        return coded
+        return coded, as_it_is > generated
 
     def _quality(self, index: int, points: KeyPoints, picture: Picture) -> float:
         return psnr(animate(self._model, self._state.references[index], points), picture)

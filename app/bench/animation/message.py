@@ -2,7 +2,8 @@
 
 Layout, all integers big-endian::
 
-    0  u8       version (upper 4 bits), flags (lower 4 bits: 1 = a reference is sent, 2 = another one is to be used)
+    0  u8       version (upper 4 bits), flags (lower 4 bits: 1 = a reference is sent, 2 = another one is to be used,
+                4 = the reference that is sent is shown as it is)
     1  2 bytes  first bytes of the network file's digest
     3  u16      sequence number
     5  u16      timestamp, milliseconds
@@ -22,7 +23,7 @@ VERSION = 1
 
 _HEADER = struct.Struct(">B2sHHH")
 _LENGTH = struct.Struct(">H")
-_SENDS, _SWITCHES = 1, 2
+_SENDS, _SWITCHES, _SHOWS = 1, 2, 4
 
 
 class MessageError(ValueError):
@@ -45,9 +46,12 @@ class Message:
     """The coded reference that comes with the frame, or nothing."""
     use: int | None = None
     """Place in the buffer, 0..255, of the reference that counts from now on; None where it stays or is sent."""
+    shown: bool = False
+    """Whether the reference that is sent is the frame's picture, without the generator."""
 
     def __bytes__(self) -> bytes:
         flags = (_SENDS if self.reference else 0) | (_SWITCHES if self.use is not None else 0)
+        flags |= _SHOWS if self.shown else 0
         parts = [b"" if self.use is None else bytes([self.use])]
         parts += [_LENGTH.pack(len(self.key_points))] if self.reference else []
         payload = b"".join([*parts, self.key_points, self.reference])
@@ -64,17 +68,18 @@ class Message:
         flags = first & 15
         if checksum != _checksum(data[:HEADER_SIZE], payload):
             raise MessageError("A message is damaged: its checksum is wrong.")
-        if first >> 4 != VERSION or flags & ~(_SENDS | _SWITCHES):
+        if first >> 4 != VERSION or flags & ~(_SENDS | _SWITCHES | _SHOWS):
             raise MessageError(f"A message begins with the byte {first}, which this version does not know.")
         use = None
         if flags & _SWITCHES:
             use, payload = _first(payload, 1)[0], payload[1:]
         if not flags & _SENDS:
-            return cls(network, sequence, timestamp, payload, b"", use)
+            return cls(network, sequence, timestamp, payload, b"", use, bool(flags & _SHOWS))
         (length,) = _LENGTH.unpack(_first(payload, 2))
         if len(payload) <= 2 + length:
             raise MessageError("A message has no reference where one is announced.")
-        return cls(network, sequence, timestamp, payload[2 : 2 + length], payload[2 + length :], use)
+        points, reference = payload[2 : 2 + length], payload[2 + length :]
+        return cls(network, sequence, timestamp, points, reference, use, bool(flags & _SHOWS))
 
 
 def _first(data: bytes, count: int) -> bytes:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.metadata import version
-from typing import IO
 
 import av
 import numpy as np
@@ -25,7 +24,7 @@ from app.bench.codecs.payload import NalUnits
 
 PRESET = "slow"
 PIXEL_FORMAT = "yuv420p10le"
-_PARAMETERS = {
+PARAMETERS = {
     # vvenc's own low-delay structure: bi-prediction from frames before, each eighth frame coded better.
     "picreordering": 0,
     "gopsize": 8,
@@ -33,12 +32,14 @@ _PARAMETERS = {
     "intraperiod": -1,
     "decodingrefreshtype": "none",
     "lookahead": 0,
-    # Its filter over time may look at frames before, and not after.
-    "mctffuturereference": 0,
+    # Its filter over time, and what it learns of motion from that, wait for eight frames even where the filter itself
+    # looks at frames before alone.
+    "mctf": 0,
+    "bim": 0,
     "accessunitdelimiter": 0,
     "verbosity": 1,
 }
-_PAYLOAD = NalUnits()
+PAYLOAD = NalUnits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +70,24 @@ class VvcCodec:
             *("-s", f"{size}x{size}", "-r", str(rate), "-i", "pipe:0"),
             *(*self._encoder_arguments(), "-f", "vvc", "pipe:1"),
         ]
-        # The stream and the messages go to files: a pipe nobody empties would stop the program.
-        with tempfile.TemporaryFile() as stream, tempfile.TemporaryFile() as messages:
-            status = _run(command, raw_pictures(frames, rate), stream, messages)
-            stream.seek(0)
-            messages.seek(0)
-            units = vvc_access_units(stream.read())
-            said = messages.read().decode(errors="replace").strip()
-        if status != 0 or len(units) != len(frames):
+        # From a pipe this program now and then takes all frames and gives nothing, and says nothing either.
+        with tempfile.TemporaryFile() as video:
+            for picture in raw_pictures(frames, rate):
+                video.write(picture)
+            video.seek(0)
+            done = subprocess.run(command, stdin=video, capture_output=True, check=False)
+        units = vvc_access_units(done.stdout)
+        said = done.stderr.decode(errors="replace").strip()
+        if done.returncode != 0 or len(units) != len(frames):
             raise VideoCodecError(
-                f"{self.label} coded {len(units)} of {len(frames)} frames and ended with status {status} "
+                f"{self.label} coded {len(units)} of {len(frames)} frames and ended with status {done.returncode} "
                 f"({said.splitlines()[-1] if said else 'without a message'}): install imageio-ffmpeg==0.8.1"
             )
-        return Coded(tuple(map(_PAYLOAD.strip, units)))
+        return Coded(tuple(map(PAYLOAD.strip, units)))
 
     def decode(self, coded: Coded, size: int) -> Frames:
         """Return the decoded frames, (N, size, size, 3). Raises VideoCodecError where they are not those coded."""
-        return decoded("vvc", map(_PAYLOAD.restore, coded.packets), size)
+        return decoded("vvc", map(PAYLOAD.restore, coded.packets), size)
 
     def versions(self) -> Mapping[str, str]:
         """Return the versions of the program that encodes and of the library that decodes."""
@@ -97,7 +99,7 @@ class VvcCodec:
         }
 
     def _encoder_arguments(self) -> list[str]:
-        parameters = ":".join(f"{key}={value}" for key, value in _PARAMETERS.items())
+        parameters = ":".join(f"{key}={value}" for key, value in PARAMETERS.items())
         return [
             *("-c:v", "libvvenc", "-preset", self.preset, "-qp", str(self.qp)),
             # Without the perceptual adaptation the QP is what it says, as with the other codecs.
@@ -130,20 +132,3 @@ def raw_pictures(frames: Frames, rate: Fraction) -> Iterator[bytes]:
 def _samples(plane: VideoPlane) -> bytes:
     rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
     return rows[:, : 2 * plane.width].tobytes()
-
-
-def _run(command: list[str], pictures: Iterator[bytes], stream: IO[bytes], messages: IO[bytes]) -> int:
-    """Feed ``pictures`` to ``command``; return its exit status."""
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=stream, stderr=messages) as process:
-        assert process.stdin is not None
-        try:
-            for picture in pictures:
-                process.stdin.write(picture)
-            process.stdin.close()
-        except BrokenPipeError:
-            # It ended early; its status and its last message tell why.
-            pass
-        except BaseException:
-            process.kill()
-            raise
-    return process.returncode

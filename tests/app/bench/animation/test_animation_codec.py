@@ -61,6 +61,8 @@ def test_a_higher_threshold_sends_more_references_and_shows_a_better_picture(net
         references.append([bool(Message.parse(packet).reference) for packet in coded.packets])
     assert references[0] == [True] + [False] * (len(frames) - 1)
     assert sum(references[1]) > 2
+    shown = [message for packet in coded.packets if (message := Message.parse(packet)).shown]
+    assert all(message.reference for message in shown)
     assert rates[0] < rates[1]
     assert qualities[0] < qualities[1]
 

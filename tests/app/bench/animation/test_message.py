@@ -14,6 +14,7 @@ messages = st.builds(
     key_points=st.binary(max_size=80),
     reference=st.binary(max_size=3000),
     use=st.none() | st.integers(0, 255),
+    shown=st.booleans(),
 )
 
 
