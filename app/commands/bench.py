@@ -4,6 +4,8 @@ import argparse
 from importlib import import_module
 from types import ModuleType
 
+from app.errors import UserError
+
 HELP = "measure the system against other codecs, or parts of it"
 
 BENCHES = {
@@ -19,6 +21,9 @@ BENCHES = {
 }
 """Each is ``app/bench/NAME.py`` (with _ for -) with ``add_arguments(parser)`` and ``run(args) -> int``."""
 
+EXTRA = ("scipy", "matplotlib", "PIL", "dlib", "imageio_ffmpeg")
+"""Modules that the extra "bench" brings."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare one sub-subcommand for each bench."""
@@ -30,7 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the bench that was asked for."""
-    status: int = _module(args.bench).run(args)
+    try:
+        status: int = _module(args.bench).run(args)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRA:
+            raise
+        raise UserError(
+            f"nerfcall bench {args.bench} needs {package}, which is not installed: pip install 'nerfcall[bench]', "
+            "or make bench in a checkout"
+        ) from error
     return status
 
 

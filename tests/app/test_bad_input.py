@@ -46,6 +46,17 @@ def taken_port() -> Iterator[int]:
 
 
 CASES = [
+    ("bench", 2, "WHAT"),
+    ("bench quality --clips {}/noise.mp4@60 -o {}/results", 1, "noise.mp4"),
+    ("bench quality --clips {}/faceless.mp4@0.5 -o {}/results", 2, "CLIP@SECONDS"),
+    ("bench rate-distortion --clips {}/missing.mp4@60 -o {}/results", 1, "missing.mp4"),
+    ("bench resolution --clips a/me.mp4@60 b/me.mp4@50 -o {}/results", 2, "same name"),
+    ("bench ablation --clips {}/faceless.mp4@60 -o {}/results", 1, "nothing is held out"),
+    ("bench quality --clips {}/faceless.mp4 -o {}/results --stride 0", 2, "--stride"),
+    ("bench report {}/nowhere -o {}/report", 1, "nowhere"),
+    ("bench compare {}/noise.avatar {}/noise.avatar --clip {}/faceless.mp4", 1, "noise.avatar"),
+    ("bench blind {}/nowhere", 1, "nowhere"),
+    ("bench speed --avatar {}/missing.avatar --clips {}/faceless.mp4 -o {}/results", 1, "missing.avatar"),
     # command line, status, what the sentence must name
     ("inspect {}/missing.avatar", 1, "missing.avatar"),
     ("inspect {}/empty.avatar", 1, "empty.avatar"),

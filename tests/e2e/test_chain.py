@@ -103,3 +103,42 @@ def test_its_recording_renders_the_face_that_was_filmed(clip: Path, avatar: Path
     # The head turns and speaks, and so does the rendering.
     moving, rendered = small[5:] - small[5:].mean(0), played[5:] - played[5:].mean(0)
     assert np.corrcoef(moving.ravel(), rendered.ravel())[0, 1] > 0.5
+
+
+@pytest.mark.timeout(300)
+def test_the_benchmark_shows_the_same_bits_at_every_size(clip: Path, avatar: Path) -> None:
+    folder = clip.with_name("results")
+    (folder / "avatars").mkdir(parents=True)
+    (folder / "avatars" / "head.avatar").write_bytes(avatar.read_bytes())
+    held_out = f"{clip}@{0.9 * SECONDS}"
+    done = nerfcall(
+        *("bench", "resolution", "--clips", held_out, "-o", str(folder), "--sizes", "64", "128", "192"),
+        *("--codecs", "ours"),
+        folder=clip.parent,
+    )
+    assert done.returncode == 0, done.stderr
+    results = [json.loads(path.read_text()) for path in sorted((folder / "resolution" / "head").glob("ours_*.json"))]
+    assert sorted(result["size"] for result in results) == [64, 128, 192]
+    assert len({result["payload_sha256"] for result in results}) == 1
+    assert len({result["rate"]["bytes"] for result in results}) == 1
+    assert all(result["metrics"]["full"]["psnr"] > 18.0 for result in results)
+    assert all(result["clip"]["frames"] == pytest.approx(0.1 * SECONDS * FPS, abs=1) for result in results)
+
+
+@pytest.mark.timeout(300)
+def test_the_benchmark_compares_at_equal_rate_goes_on_and_reports(clip: Path, avatar: Path) -> None:
+    folder = clip.with_name("results")
+    command = ("bench", "quality", "--clips", f"{clip}@{0.9 * SECONDS}", "-o", str(folder), "--codecs", "ours", "h264")
+    done = nerfcall(*command, folder=clip.parent)
+    assert done.returncode == 0, done.stderr
+    ours, rival = (json.loads((folder / "quality" / "head" / f"{n}_256.json").read_text()) for n in ("ours", "h264"))
+    assert rival["rate"]["payload_kbps"] >= ours["rate"]["payload_kbps"]
+    assert ours["rate"]["side_bytes"] == avatar.stat().st_size
+    assert (folder / "quality" / "head" / "original.mkv").exists()
+    again = nerfcall(*command, folder=clip.parent)
+    assert again.stdout.count("there already") == 2
+    done = nerfcall("bench", "report", str(folder), "-o", str(folder / "report"), folder=clip.parent)
+    assert done.returncode == 0, done.stderr
+    page = (folder / "report" / "quality.md").read_text()
+    assert f"{ours['metrics']['full']['psnr']:.2f}" in page
+    assert "H.264" in page
