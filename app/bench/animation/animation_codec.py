@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 import av
-import constriction
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -96,7 +96,7 @@ class AnimationCodec:
             "torch": torch.__version__,
             "av": av.__version__,
             "libx265 (av)": ".".join(map(str, av.library_versions["libavcodec"])),
-            "constriction": constriction.__version__,
+            "constriction": version("constriction"),
         }
 
 

@@ -127,3 +127,9 @@ def test_the_same_seed_and_steps_give_the_same_file(tmp_path: Path) -> None:
 def test_too_little_to_train_on_is_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="at least"):
         train_animation(np.zeros((3, 256, 256, 3), np.uint8), 1.0, tmp_path / "x.safetensors", print)
+
+
+def test_it_names_the_versions_of_what_does_the_work(network: Path) -> None:
+    versions = AnimationCodec(network).versions()
+    assert {"torch", "av", "constriction"} <= set(versions)
+    assert all(versions.values())
