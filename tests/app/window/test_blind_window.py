@@ -205,10 +205,10 @@ def test_pause_and_replay(viewer):
 
 def test_a_video_that_cannot_be_read_ends_the_window_with_its_error(application, tmp_path):
     write_material(tmp_path / "results")
-    viewer = Viewer(tmp_path / "results", tmp_path)
     for path in (tmp_path / "results" / "quality").glob("*/*.mkv"):
         path.write_bytes(b"nothing")
-    viewer.window.begin_anew()
+    viewer = Viewer(tmp_path / "results", tmp_path)
+    viewer.press(Qt.Key.Key_Return)
     end = time.monotonic() + 10
     while viewer.window.error is None and time.monotonic() < end:
         QTest.qWait(5)
