@@ -10,8 +10,8 @@ from app.bench.options import MeasuringOptions
 from app.bench.ours import avatar_framing
 
 
-def animation_codecs(spec: ClipSpec, avatar: LoadedAvatar, options: MeasuringOptions) -> dict[str, BenchCodec]:
-    """Return a clip's animation codec by operating point; its network is trained now if it is not there yet.
+def animation_codecs(spec: ClipSpec, avatar: LoadedAvatar, options: MeasuringOptions) -> dict[int, BenchCodec]:
+    """Return a clip's animation codec by operating point, coarse to fine; its network is trained now if it is not there yet.
 
     Args:
         spec: the clip.
@@ -26,4 +26,4 @@ def animation_codecs(spec: ClipSpec, avatar: LoadedAvatar, options: MeasuringOpt
         path.parent.mkdir(parents=True, exist_ok=True)
         frames = training_frames(str(spec.path), 0.0, spec.held_out_from(), avatar_framing(avatar))
         train_animation(frames, options.animation_minutes, path, print)
-    return {name: animation_codec(path, name) for name in OPERATING_POINTS}
+    return {point: animation_codec(path, point) for point in OPERATING_POINTS}

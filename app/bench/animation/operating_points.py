@@ -4,17 +4,14 @@ from pathlib import Path
 
 from app.bench.animation.animation_codec import AnimationCodec
 
-OPERATING_POINTS: dict[str, tuple[float, int]] = {
-    "20dB-qp40": (20.0, 40),
-    "24dB-qp37": (24.0, 37),
-    "26dB-qp34": (26.0, 34),
-    "28dB-qp31": (28.0, 31),
-    "30dB-qp28": (30.0, 28),
-}
-"""By name, coarse to fine: PSNR in dB below which the reference is replaced, and the reference's QP."""
+OPERATING_POINTS = tuple(range(20, 31))
+"""PSNR in dB below which the reference is replaced, coarse to fine."""
+_COARSEST_QP = 40
+_QP_PER_DB = 1.2
+"""A reference is coded the finer the better the picture has to be: from QP 40 at 20 dB to 28 at 30 dB."""
 
 
-def animation_codec(network: Path, point: str) -> AnimationCodec:
+def animation_codec(network: Path, threshold: int) -> AnimationCodec:
     """Return the codec with the network file ``network`` at a point of `OPERATING_POINTS`. Raises UserError."""
-    threshold, reference_qp = OPERATING_POINTS[point]
-    return AnimationCodec(network, threshold, reference_qp)
+    reference_qp = round(_COARSEST_QP - _QP_PER_DB * (threshold - OPERATING_POINTS[0]))
+    return AnimationCodec(network, float(threshold), reference_qp)
