@@ -11,7 +11,9 @@ from app.bench.ours import avatar_framing
 
 
 def animation_codecs(spec: ClipSpec, avatar: LoadedAvatar, options: MeasuringOptions) -> dict[int, BenchCodec]:
-    """Return a clip's animation codec by operating point, coarse to fine; its network is trained now if it is not there yet.
+    """Return a clip's animation codec by operating point, coarse to fine.
+
+    Its network is trained now if it is not there yet.
 
     Args:
         spec: the clip.
