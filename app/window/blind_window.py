@@ -8,9 +8,9 @@ from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QKeyEvent
 from PyQt6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from app.bench.blind_study import Session
-from app.bench.blind_summary import Summary
-from app.bench.blind_videos import PairLoader, PairVideos
+from app.bench.blind.study import Session
+from app.bench.blind.summary import Summary
+from app.bench.blind.videos import PairLoader, PairVideos
 from app.window import theme
 from app.window.choice import ActionButton
 from app.window.chrome import Card, KeyHints, label

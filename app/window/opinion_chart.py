@@ -6,8 +6,8 @@ from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
 from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
-from app.bench.blind_study import GRADES
-from app.bench.blind_summary import Opinion
+from app.bench.blind.study import GRADES
+from app.bench.blind.summary import Opinion
 from app.window import theme
 
 _ROW = 38

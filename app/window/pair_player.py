@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from PyQt6.QtCore import QObject, Qt, QTimer, pyqtSignal
 
-from app.bench.blind_videos import PairVideos
+from app.bench.blind.videos import PairVideos
 
 TICK_MILLISECONDS = 8
 """The clock is looked at this often: a frame of 60 fps is met within half its time."""

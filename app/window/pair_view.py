@@ -4,8 +4,8 @@ from PyQt6.QtCore import QRectF, Qt, pyqtSignal
 from PyQt6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PyQt6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-from app.bench.blind_study import GRADES, Answer, Preference
-from app.bench.blind_videos import PairVideos
+from app.bench.blind.study import GRADES, Answer, Preference
+from app.bench.blind.videos import PairVideos
 from app.window import theme
 from app.window.choice import HEIGHT, ChoiceRow
 from app.window.chrome import label

@@ -7,15 +7,15 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QColor
 from PyQt6.QtTest import QTest
 
-from app.bench.blind_plan import plan_session
-from app.bench.blind_stimuli import find_material
-from app.bench.blind_study import Answer, Preference, StudyError, load_sessions, save
-from app.bench.blind_summary import summarise
-from app.bench.blind_videos import PairLoader
+from app.bench.blind.plan import plan_session
+from app.bench.blind.stimuli import find_material
+from app.bench.blind.study import Answer, Preference, StudyError, load_sessions, save
+from app.bench.blind.summary import summarise
+from app.bench.blind.videos import PairLoader
 from app.window import theme
 from app.window.blind_window import BlindWindow
 from app.window.opinion_chart import OpinionChart
-from tests.app.bench.studies import write_material
+from tests.app.bench.blind.studies import write_material
 from tests.app.window.test_pair_player import Clock
 
 QUALITY = {"original": 5, "ours": 4, "hevc": 3, "av1": 2}
@@ -258,7 +258,7 @@ def test_the_chosen_answer_is_seen(viewer):
 
 
 def test_the_chart_sets_grades_at_their_place(application):
-    from app.bench.blind_summary import Opinion
+    from app.bench.blind.summary import Opinion
 
     chart = OpinionChart([Opinion("ours", "nerfcall", None, 9, 3.5, (3.0, 4.0), 4.0)])
     chart.resize(680, chart.height())

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.bench.blind_videos import PairVideos
+from app.bench.blind.videos import PairVideos
 from app.window.pair_player import PairPlayer
 
 

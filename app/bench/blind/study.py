@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from app.bench.blind_stimuli import ORIGINAL
+from app.bench.blind.stimuli import ORIGINAL
 from app.bench.json_fields import FieldError, Fields
 from app.errors import UserError
 from codec.errors import CodecError
@@ -62,7 +62,7 @@ class Pair:
 
     clip: str
     left: str
-    """The codec's name, or :data:`~app.bench.blind_stimuli.ORIGINAL`."""
+    """The codec's name, or :data:`~app.bench.blind.stimuli.ORIGINAL`."""
     right: str
     check: Check | None = None
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.bench.blind_page import check_page_folder, read_answers, write_page, write_pair_video
-from app.bench.blind_plan import plan_session
-from app.bench.blind_study import FOLDER, SIZE_LIMIT, Answer, Preference, StudyError, load_sessions, save
-from app.bench.blind_videos import PairVideos
+from app.bench.blind.page import check_page_folder, read_answers, write_page, write_pair_video
+from app.bench.blind.plan import plan_session
+from app.bench.blind.study import FOLDER, SIZE_LIMIT, Answer, Preference, StudyError, load_sessions, save
+from app.bench.blind.videos import PairVideos
 from app.errors import UsageError
-from tests.app.bench.studies import write_material
+from tests.app.bench.blind.studies import write_material
 
 
 @pytest.fixture(scope="module")

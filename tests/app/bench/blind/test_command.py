@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from app.bench.blind_study import FOLDER, Session, save
+from app.bench.blind.study import FOLDER, Session, save
 from app.cli import main
-from tests.app.bench.studies import answer_all, write_material
+from tests.app.bench.blind.studies import answer_all, write_material
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.bench.blind_plan import plan_session
-from app.bench.blind_stimuli import ORIGINAL, StimulusError
-from app.bench.blind_study import Check
-from tests.app.bench.studies import answer_all, material
+from app.bench.blind.plan import plan_session
+from app.bench.blind.stimuli import ORIGINAL, StimulusError
+from app.bench.blind.study import Check
+from tests.app.bench.blind.studies import answer_all, material
 
 QUALITY = {"ours": 4, "hevc": 3, "av1": 3, "vvc": 2}
 seeds = st.integers(0, 2**32)

@@ -5,11 +5,11 @@ import hashlib
 import numpy as np
 import pytest
 
-from app.bench.blind_stimuli import ORIGINAL, StimulusError, find_material
-from app.bench.blind_study import Pair
-from app.bench.blind_videos import PairLoader, load_pair
+from app.bench.blind.stimuli import ORIGINAL, StimulusError, find_material
+from app.bench.blind.study import Pair
+from app.bench.blind.videos import PairLoader, load_pair
 from app.bench.lossless import write_lossless
-from tests.app.bench.studies import write_material, write_result
+from tests.app.bench.blind.studies import write_material, write_result
 
 
 def test_each_video_has_its_rate_and_the_digest_of_its_file(tmp_path):
@@ -75,7 +75,7 @@ def test_videos_of_another_length_are_refused(tmp_path):
 
 
 def test_the_next_pair_is_read_ahead_once(tmp_path, monkeypatch):
-    from app.bench import blind_videos
+    from app.bench.blind import videos
 
     material = write_material(tmp_path)
     read = []
@@ -84,7 +84,7 @@ def test_the_next_pair_is_read_ahead_once(tmp_path, monkeypatch):
         read.append(args[1])
         return load_pair(*args)
 
-    monkeypatch.setattr(blind_videos, "load_pair", load)
+    monkeypatch.setattr(videos, "load_pair", load)
     one, other = Pair("ann", "ours", "hevc"), Pair("bob", "ours", "hevc")
     with PairLoader(material) as loader:
         loader.read_ahead(one)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from app.bench.blind_stimuli import ORIGINAL, Material, Stimulus, find_material
-from app.bench.blind_study import Answer, Preference
+from app.bench.blind.stimuli import ORIGINAL, Material, Stimulus, find_material
+from app.bench.blind.study import Answer, Preference
 from app.bench.environment import Environment
 from app.bench.lossless import write_lossless
 from app.bench.results import Clip, CodecUsed, Rate, Result, result_path, write

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.bench.blind_plan import plan_session
-from app.bench.blind_study import (
+from app.bench.blind.plan import plan_session
+from app.bench.blind.study import (
     FOLDER,
     SIZE_LIMIT,
     Answer,
@@ -18,7 +18,7 @@ from app.bench.blind_study import (
     save,
 )
 from app.bench.json_fields import FieldError
-from tests.app.bench.studies import answer_all, material
+from tests.app.bench.blind.studies import answer_all, material
 
 QUALITY = {"ours": 4, "hevc": 3, "av1": 3, "vvc": 2}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from app.bench.blind_stimuli import Material
-from app.bench.blind_study import (
+from app.bench.blind.stimuli import Material
+from app.bench.blind.study import (
     FOLDER,
     GRADES,
     MAX_PAIRS,
@@ -20,7 +20,7 @@ from app.bench.blind_study import (
     save_as,
     session_name,
 )
-from app.bench.blind_videos import SECONDS, PairVideos, load_pair
+from app.bench.blind.videos import SECONDS, PairVideos, load_pair
 from app.bench.json_fields import FieldError
 from app.errors import UsageError
 from app.progress import Progress
@@ -30,7 +30,7 @@ QUALITY = "10"
 """x264's constant rate factor: browsers play no lossless RGB, and at 10 nobody sees the difference."""
 PAGES = "pages"
 """Below the folder of sessions: what each page shows, which the page itself does not tell."""
-_TEMPLATE = Path(__file__).with_name("blind_page.html")
+_TEMPLATE = Path(__file__).with_name("page.html")
 _PLACE = "__STUDY__"
 
 

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from app.bench.blind_plan import plan_session
-from app.bench.blind_stimuli import ORIGINAL, Material
-from app.bench.blind_study import Answer, Check, Pair, Preference, Session
-from app.bench.blind_summary import summarise, summary_lines, write_summary
-from tests.app.bench.studies import answer_all, material
+from app.bench.blind.plan import plan_session
+from app.bench.blind.stimuli import ORIGINAL, Material
+from app.bench.blind.study import Answer, Check, Pair, Preference, Session
+from app.bench.blind.summary import summarise, summary_lines, write_summary
+from tests.app.bench.blind.studies import answer_all, material
 
 QUALITY = {"ours": 4, "hevc": 3, "av1": 3, "vvc": 2}
 

@@ -7,9 +7,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from app.bench.blind_stimuli import Material
-    from app.bench.blind_study import Session
-    from app.bench.blind_summary import Summary
+    from app.bench.blind.stimuli import Material
+    from app.bench.blind.study import Session
+    from app.bench.blind.summary import Summary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,17 +35,17 @@ def run(args: argparse.Namespace) -> int:
     import random
     from pathlib import Path
 
-    from app.bench.blind_plan import PAIRS, plan_session
-    from app.bench.blind_stimuli import RATE_RATIO, find_material
-    from app.bench.blind_study import load_sessions, save
-    from app.bench.blind_videos import SECONDS
+    from app.bench.blind.plan import PAIRS, plan_session
+    from app.bench.blind.stimuli import RATE_RATIO, find_material
+    from app.bench.blind.study import load_sessions, save
+    from app.bench.blind.videos import SECONDS
     from app.window.screen import missing_screen
 
     _check(args)
     folder = Path(args.folder)
     everything = find_material(folder)
     if args.answers is not None:
-        from app.bench.blind_page import read_answers
+        from app.bench.blind.page import read_answers
 
         session = read_answers(Path(args.answers), folder)
         save(folder, session)
@@ -78,8 +78,8 @@ def _show(
     folder: "Path", session: "Session", material: "Material", seconds: float, anew: "Callable[[], Session]"
 ) -> int:
     """Open the window and, when it has gone, say what all viewers said."""
-    from app.bench.blind_study import save
-    from app.bench.blind_videos import PairLoader
+    from app.bench.blind.study import save
+    from app.bench.blind.videos import PairLoader
     from app.window.application import interruptible, make_application
     from app.window.blind_window import BlindWindow
 
@@ -104,8 +104,8 @@ def _write_page(
     """Write the page, where it is asked for or beside the sessions, and say how it goes on."""
     from pathlib import Path
 
-    from app.bench.blind_page import check_page_folder, write_page
-    from app.bench.blind_study import FOLDER
+    from app.bench.blind.page import check_page_folder, write_page
+    from app.bench.blind.study import FOLDER
 
     page = folder / FOLDER / f"page-{session.name}" if wanted is None else Path(wanted)
     check_page_folder(page)
@@ -117,8 +117,8 @@ def _write_page(
 
 
 def _summary(folder: "Path", material: "Material") -> "Summary":
-    from app.bench.blind_study import load_sessions
-    from app.bench.blind_summary import summarise, write_summary
+    from app.bench.blind.study import load_sessions
+    from app.bench.blind.summary import summarise, write_summary
 
     summary = summarise(load_sessions(folder), material)
     write_summary(folder, summary)
@@ -126,8 +126,8 @@ def _summary(folder: "Path", material: "Material") -> "Summary":
 
 
 def _tell(folder: "Path", material: "Material") -> None:
-    from app.bench.blind_study import FOLDER, SUMMARY_NAME
-    from app.bench.blind_summary import summary_lines
+    from app.bench.blind.study import FOLDER, SUMMARY_NAME
+    from app.bench.blind.summary import summary_lines
 
     print("\n".join(summary_lines(_summary(folder, material))))
     print(f"written to {folder / FOLDER / SUMMARY_NAME}")
@@ -142,7 +142,7 @@ def _check(args: argparse.Namespace) -> None:
     """Raise UsageError for what is out of range, and UserError where the statistics' library is missing."""
     from importlib.util import find_spec
 
-    from app.bench.blind_study import MAX_PAIRS
+    from app.bench.blind.study import MAX_PAIRS
     from app.errors import UsageError, UserError
 
     if find_spec("scipy") is None:

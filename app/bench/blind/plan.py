@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from app.bench.blind_stimuli import ORIGINAL, RATE_RATIO, Material, StimulusError
-from app.bench.blind_study import Check, Pair, Session
+from app.bench.blind.stimuli import ORIGINAL, RATE_RATIO, Material, StimulusError
+from app.bench.blind.study import Check, Pair, Session
 
 PAIRS = 20
 """Of a session, checks included: some five minutes."""

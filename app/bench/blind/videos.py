@@ -8,8 +8,8 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from app.bench.blind_stimuli import ORIGINAL, Material, StimulusError
-from app.bench.blind_study import Pair
+from app.bench.blind.stimuli import ORIGINAL, Material, StimulusError
+from app.bench.blind.study import Pair
 from app.bench.lossless import lossless_shape, read_lossless
 
 SECONDS = 10.0

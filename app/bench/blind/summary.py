@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 
-from app.bench.blind_stimuli import ORIGINAL, Material
-from app.bench.blind_study import (
+from app.bench.blind.intervals import CONFIDENCE, mean_interval, sign_test, wilson
+from app.bench.blind.stimuli import ORIGINAL, Material
+from app.bench.blind.study import (
     FOLDER,
     GRADES,
     SCHEMA,
@@ -19,7 +20,6 @@ from app.bench.blind_study import (
     Session,
     write_kept,
 )
-from app.bench.intervals import CONFIDENCE, mean_interval, sign_test, wilson
 
 METHOD = (
     "Pair comparison (ITU-T P.910) of two videos at a time beside the original, side unknown, ties allowed; each video "

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from app.bench.intervals import mean_interval, sign_test, wilson
+from app.bench.blind.intervals import mean_interval, sign_test, wilson
 
 counts = st.integers(0, 60)
 
