@@ -25,8 +25,8 @@ test:
 	$(BIN)/pytest
 
 bench:
-	@.ci/setup bench
 	@if [ -z "$(CLIPS)" ]; then echo 'say which clips of one person each, and from which second they are held out: make bench CLIPS="me.mp4@60" DIR=results'; exit 2; fi
+	@.ci/setup bench
 	$(BIN)/nerfcall bench quality --clips $(CLIPS) -o $(DIR)
 	$(BIN)/nerfcall bench rate-distortion --clips $(CLIPS) -o $(DIR)
 	$(BIN)/nerfcall bench resolution --clips $(CLIPS) -o $(DIR)

@@ -40,6 +40,11 @@ VERSION = 1
 MAX_SIZE = 1 << 20
 """Bytes; the largest tables that can be written take less."""
 
+ROTATION_STEP = 0.1
+"""Degrees."""
+PICTURE_STEP = 0.25
+"""Pixels of a 256 x 256 picture."""
+
 _HEAD = struct.Struct("<4sHB")
 _REMEDY = "enrol the avatar again"
 _HALF = 1 << (WEIGHT_BITS - 1)
@@ -64,8 +69,8 @@ class CodecTables:
         poses: Sequence[HeadPose],
         *,
         expression_step: float | NDArray[np.floating] = 0.25,
-        rotation_step: float = 0.1,
-        picture_step: float = 0.25,
+        rotation_step: float = ROTATION_STEP,
+        picture_step: float = PICTURE_STEP,
         focal: float = 1.5,
     ) -> Self:
         """Return tables for a person, from the frames of one enrolment in the order of time.

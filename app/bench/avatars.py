@@ -1,12 +1,12 @@
 """The avatars of the benchmark: enrolled from each clip's training part, once."""
 
-from dataclasses import replace
-
 from app.avatar import LoadedAvatar, load_avatar
 from app.bench.clips import ClipSpec
 from app.bench.options import MeasuringOptions
 from app.enrolment.enrol import EnrolmentOptions, Variant, enrol
 
+SIZE = 256
+"""Of the training pictures."""
 VARIANTS = {
     "": Variant(),
     "plain": Variant(embedded=False),
@@ -16,7 +16,7 @@ VARIANTS = {
 
 
 def bench_avatar(
-    spec: ClipSpec, options: MeasuringOptions, variant: str = "", steps: int | None = None, size: int = 256
+    spec: ClipSpec, options: MeasuringOptions, variant: str = "", steps: int | None = None
 ) -> LoadedAvatar:
     """Return a clip's avatar, enrolled now if it is not there yet.
 
@@ -25,17 +25,24 @@ def bench_avatar(
         options: with the folder and the time for enrolment.
         variant: a key of `VARIANTS`.
         steps: train so many steps, whatever time they take; None for ``options.minutes``.
-        size: side of the training pictures.
 
     Raises:
         UserError: the clip does not serve, or the avatar that is there is damaged.
     """
-    parts = [spec.name, variant, "" if steps is None else f"{steps}-steps", "" if size == 256 else str(size)]
+    parts = [spec.name, variant, "" if steps is None else f"{steps}-steps"]
     path = options.folder / "avatars" / ("_".join(filter(None, parts)) + ".avatar")
     wanted = EnrolmentOptions(
-        spec.path, path, spec.name, size, options.minutes, 0.0, spec.held_out_from(), "auto", variant=VARIANTS[variant]
+        spec.path,
+        path,
+        spec.name,
+        SIZE,
+        options.minutes,
+        0.0,
+        spec.held_out_from(),
+        "auto",
+        steps,
+        VARIANTS[variant],
     )
-    wanted = replace(wanted, steps=steps)
     if not path.exists() or wanted.checkpoint.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         enrol(wanted, print)

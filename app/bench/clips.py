@@ -8,13 +8,11 @@ from numpy.typing import NDArray
 
 from app.bench.codec import Frames
 from app.capture.source import open_source
+from app.enrolment.footage import HELD_OUT_SHARE
 from app.enrolment.framing import Framing
 from app.errors import UsageError, UserError
 from app.progress import Progress
 from app.tracking.segmenter import open_segmenter
-
-HELD_OUT_SHARE = 0.1
-"""Of a clip of which nothing else is said: its end."""
 
 
 class ClipError(UserError):

@@ -12,14 +12,10 @@ from app.progress import Progress
 from app.tracking.tracker import track_frames
 from codec.face_state import FaceState
 from codec.quantiser import POSE_SIZE, STEP_SCALE
-from codec.tables import CodecTables
+from codec.tables import PICTURE_STEP, ROTATION_STEP, CodecTables
 
 COARSENESS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Of the steps, against those that the avatar came with; 1 is what a call sends."""
-ROTATION_STEP = 0.1
-"""Degrees, at coarseness 1, as `CodecTables.fit` has it."""
-PICTURE_STEP = 0.25
-"""Pixels of a 256 x 256 picture, at coarseness 1, as `CodecTables.fit` has it."""
 
 
 def training_states(spec: ClipSpec, avatar: LoadedAvatar) -> list[FaceState]:

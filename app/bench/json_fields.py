@@ -1,5 +1,6 @@
 """Takes apart a JSON object field by field, so strictly that what comes out has the types it is declared to have."""
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -23,6 +24,20 @@ class Fields:
             raise FieldError(f"{where.rstrip('.') or 'the file'} is no object")
         self._left: dict[str, Any] = dict(value)
         self._where = where
+
+    @classmethod
+    def of_file(cls, text: str | bytes, schema: int) -> "Fields":
+        """Take apart the text of a file whose field "schema" must be ``schema``."""
+        try:
+            fields = cls(json.loads(text))
+        except (ValueError, RecursionError) as error:
+            if isinstance(error, FieldError):
+                raise
+            raise FieldError("it is no JSON") from None
+        found = fields.integer("schema")
+        if found != schema:
+            raise FieldError(f"it has schema {found}, and this nerfcall reads {schema}")
+        return fields
 
     def __contains__(self, name: str) -> bool:
         return name in self._left

@@ -69,6 +69,7 @@ def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
 def measuring_options(args: argparse.Namespace) -> MeasuringOptions:
     """Check and return them. Raises UsageError."""
     from app.bench.clips import ClipSpec
+    from app.bench.codecs.registry import OPERATING_POINTS
     from app.errors import UsageError
 
     if args.stride < 1:
@@ -78,6 +79,9 @@ def measuring_options(args: argparse.Namespace) -> MeasuringOptions:
     for option, minutes in (("--minutes", args.minutes), ("--animation-minutes", args.animation_minutes)):
         if not 0.5 <= minutes <= 24 * 60:
             raise UsageError(f"{option} {minutes:g} is out of range: choose half a minute to a day")
+    known = {"ours", "ours-plain", "animation", *OPERATING_POINTS}
+    if unknown := set(args.codecs or ()) - known:
+        raise UsageError(f"--codecs {sorted(unknown)[0]} is none of {', '.join(sorted(known))}")
     clips = tuple(ClipSpec.parse(text) for text in args.clips)
     names = [clip.name for clip in clips]
     if len(set(names)) < len(names):

@@ -6,7 +6,7 @@ from app.bench.options import add_measuring_arguments, measuring_options
 
 SENDER_SIZE = 256
 """Of the pictures that our sender tracks, whatever size they are shown at."""
-SIZES = (128, 256, 512)
+SIZES = (128, 256, 512, 1024)
 CODECS = ("ours", "hevc", "vvc")
 
 
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=list(SIZES),
         metavar="N",
-        help="sides of the pictures (default: 128 256 512); those larger than a clip's own pictures are left out",
+        help="sides of the pictures (default: 128 256 512 1024); those larger than a clip's own pictures are left out",
     )
 
 

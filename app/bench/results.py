@@ -125,15 +125,7 @@ class Result:
         Raises:
             FieldError: it is something else; the message says what and where.
         """
-        try:
-            fields = Fields(json.loads(text))
-        except (ValueError, RecursionError) as error:
-            if isinstance(error, FieldError):
-                raise
-            raise FieldError("it is no JSON") from None
-        schema = fields.integer("schema")
-        if schema != SCHEMA:
-            raise FieldError(f"it has schema {schema}, and this nerfcall reads {SCHEMA}")
+        fields = Fields.of_file(text, SCHEMA)
         result = cls(
             bench=_bench(fields),
             clip=clip_from(fields.within("clip")),

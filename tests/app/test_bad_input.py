@@ -53,6 +53,7 @@ CASES = [
     ("bench resolution --clips a/me.mp4@60 b/me.mp4@50 -o {}/results", 2, "same name"),
     ("bench ablation --clips {}/faceless.mp4@60 -o {}/results", 1, "nothing is held out"),
     ("bench quality --clips {}/faceless.mp4 -o {}/results --stride 0", 2, "--stride"),
+    ("bench quality --clips {}/faceless.mp4 -o {}/results --codecs hevx", 2, "hevx"),
     ("bench report {}/nowhere -o {}/report", 1, "nowhere"),
     ("bench compare {}/noise.avatar {}/noise.avatar --clip {}/faceless.mp4", 1, "noise.avatar"),
     ("bench blind {}/nowhere", 1, "nowhere"),

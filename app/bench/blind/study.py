@@ -166,16 +166,7 @@ def load_fields(data: bytes) -> Fields:
     """Return the fields of a file of this schema. Raises FieldError."""
     if len(data) > SIZE_LIMIT:
         raise FieldError("it is larger than any is")
-    try:
-        fields = Fields(json.loads(data))
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, FieldError):
-            raise
-        raise FieldError("it is no JSON") from None
-    schema = fields.integer("schema")
-    if schema != SCHEMA:
-        raise FieldError(f"it has schema {schema}, and this nerfcall reads {SCHEMA}")
-    return fields
+    return Fields.of_file(data, SCHEMA)
 
 
 def read_file(path: Path, kind: str) -> bytes:
