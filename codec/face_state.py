@@ -1,4 +1,4 @@
-"""What is tracked from a face, sent, and rendered: expression and head pose.
+"""What is tracked from a face, sent, and rendered: expression, head pose and the motion of the torso.
 
 Frames of reference, used by every room:
 
@@ -6,9 +6,11 @@ Frames of reference, used by every room:
   model has it; +x towards the subject's left, +y up, +z out of the face.
 * **Camera space**: centimetres; +x to the right of the picture, +y up, +z from the scene towards the camera. The camera
   looks along -z, so that a visible point has z < 0 and a face that looks straight into the camera has rotation I.
+* **The frame**: the square picture that the avatar shows, in which the torso moves. Unit: the side of the frame; +x to
+  the right, +y down.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,9 @@ EXPRESSION_SIZE = 79
 
 EMBEDDED_SIZE = 30
 """Coefficients after the attention embedding (the paper's fine-tuned operating point)."""
+
+TORSO_SIZE = 6
+"""Numbers of the torso's motion: a displacement (2) and the deviation of a 2 x 2 matrix from the identity (4)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,4 +51,11 @@ class FaceState:
     timestamp: float
     """Seconds of the capture clock."""
     present: bool = True
-    """False while no face is seen; expression and pose then hold the last values."""
+    """False while no face is seen; expression, pose and torso then hold the last values."""
+    torso: NDArray[np.float32] = field(default_factory=lambda: np.zeros(TORSO_SIZE, np.float32))
+    """(6,) motion of the torso in the frame since the template of the enrolment, zero where the template has it.
+
+    First the displacement d of the template's centre c: to the right and down, in sides of the frame. Then L, the
+    deviation of the linear part from the identity, row by row: xx, xy, yx, yy. The point p of the template now lies at
+    ``c + d + (I + L)(p - c)``.
+    """
