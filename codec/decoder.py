@@ -1,5 +1,7 @@
 """Packets -> face states."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from codec.encoder import encode_symbols
@@ -36,8 +38,8 @@ class FrameDecoder:
     def decode(self, data: bytes, now: float) -> FaceState:
         """Return the state in one packet that arrived at ``now`` (seconds of this side's clock).
 
-        Of a packet without a face, expression and pose are those of the newest face before it. Raises nothing but
-        :class:`PacketError`, and is then as if the packet had not come.
+        Of a packet without a face, expression, pose and torso are those of the newest face before it. Raises nothing
+        but :class:`PacketError`, and is then as if the packet had not come.
         """
         packet = Packet.parse(data)
         header = packet.header
@@ -60,7 +62,7 @@ class FrameDecoder:
             self._newest_sequence = sequence
         if parameters is None:
             held = self._held or self._tables.rest_state(timestamp)
-            return FaceState(held.expression, held.pose, timestamp, present=False)
+            return replace(held, timestamp=timestamp, present=False)
         state = state_from_parameters(parameters, timestamp, present=True)
         if newest:
             self._held = state
@@ -83,7 +85,7 @@ class FrameDecoder:
 
 
 def decode_symbols(tables: CodecTables, payload: bytes) -> list[int]:
-    """Return the symbols (6 + E,) of a payload; :class:`PacketError` unless it is exactly what the encoder makes."""
+    """Return the symbols (12 + E,) of a payload; :class:`PacketError` unless it is exactly what the encoder makes."""
     coder = SymbolDecoder(payload)
     symbols: list[int] = []
     offsets: list[int] = []

@@ -52,7 +52,7 @@ class FrameEncoder:
 
 
 def encode_symbols(tables: CodecTables, symbols: Sequence[int]) -> bytes:
-    """Return the payload of a frame's ``symbols`` (6 + E,), each within its bounds."""
+    """Return the payload of a frame's ``symbols`` (12 + E,), each within its bounds."""
     coder = SymbolEncoder()
     offsets: list[int] = []
     for index, symbol in enumerate(symbols):

@@ -24,6 +24,9 @@ EMBEDDED_SIZE = 30
 TORSO_SIZE = 6
 """Numbers of the torso's motion: a displacement (2) and the deviation of a 2 x 2 matrix from the identity (4)."""
 
+TORSO_LIMITS = (2.0, 2.0, 0.4, 0.4, 0.4, 0.4)
+"""Largest size of each number of a torso's motion that is sent: the matrix then has a determinant of at least 0.2."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadPose:
@@ -57,5 +60,6 @@ class FaceState:
 
     First the displacement d of the template's centre c: to the right and down, in sides of the frame. Then L, the
     deviation of the linear part from the identity, row by row: xx, xy, yx, yy. The point p of the template now lies at
-    ``c + d + (I + L)(p - c)``.
+    ``c + d + (I + L)(p - c)``. Finite; what is received, or lies between faces that were, is within
+    :data:`TORSO_LIMITS`.
     """

@@ -1,4 +1,4 @@
-"""Faces between faces: expressions linearly, rotations along the shortest way."""
+"""Faces between faces: expressions and torsos linearly, rotations along the shortest way."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -6,8 +6,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from codec.face_state import FaceState, HeadPose
+from codec.face_state import TORSO_LIMITS, FaceState, HeadPose
 from codec.rotation import interpolate_rotation, matrix_to_rotation_vector, rotation_vector_to_matrix
+
+_TORSO_LIMITS = np.array(TORSO_LIMITS)
 
 
 def interpolate_pose(start: HeadPose, end: HeadPose, weight: float) -> HeadPose:
@@ -25,6 +27,7 @@ def interpolate_state(start: FaceState, end: FaceState, weight: float) -> FaceSt
         pose=interpolate_pose(start.pose, end.pose, weight),
         timestamp=(1 - weight) * start.timestamp + weight * end.timestamp,
         present=start.present,
+        torso=((1 - weight) * start.torso + weight * end.torso).astype(np.float32),
     )
 
 
@@ -38,6 +41,8 @@ class StateOffset:
     """(3,), rotation vector, applied in camera space after the pose's own rotation."""
     translation: NDArray[np.float64]
     """(3,), centimetres, added."""
+    torso: NDArray[np.float64]
+    """(6,), added."""
 
     @classmethod
     def between(cls, start: FaceState, end: FaceState) -> Self:
@@ -47,13 +52,16 @@ class StateOffset:
             end.expression.astype(np.float64) - start.expression,
             matrix_to_rotation_vector(turn),
             end.pose.translation.astype(np.float64) - start.pose.translation,
+            end.torso.astype(np.float64) - start.torso,
         )
 
     def apply(self, state: FaceState, weight: float) -> FaceState:
-        """Return ``state`` moved by ``weight`` (0..1) of the offset."""
+        """Return ``state`` moved by ``weight`` (0..1) of the offset; its torso stays within the limits."""
         rotation = rotation_vector_to_matrix(weight * self.rotation) @ state.pose.rotation
         pose = HeadPose(
             rotation.astype(np.float32), (state.pose.translation + weight * self.translation).astype(np.float32)
         )
         expression = (state.expression + weight * self.expression).astype(np.float32)
-        return FaceState(expression, pose, state.timestamp, state.present)
+        # The offset was taken from another torso: added to this one, it may lead to a matrix that has no inverse.
+        torso = np.clip(state.torso + weight * self.torso, -_TORSO_LIMITS, _TORSO_LIMITS).astype(np.float32)
+        return FaceState(expression, pose, state.timestamp, state.present, torso)

@@ -21,7 +21,7 @@ from typing import Self
 from codec.avatar_file import SHORT_ID_SIZE
 from codec.errors import PacketError
 
-VERSION = 1
+VERSION = 2
 HEADER_SIZE = 9
 MAX_PACKET_SIZE = 1200
 """Bytes; a packet of the largest expression with every number escaped is smaller."""

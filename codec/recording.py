@@ -3,14 +3,15 @@
 Layout, all integers little-endian::
 
     magic      6 bytes  b"NCFACE"
-    version    u16      1
+    version    u16      2
     rate       u32      frames per second times 10**6
     avatar     u8 length (0: tracked, bound to nobody), then the identity of the avatar that embedded the expression
     size       u8       coefficients of the expression
     frames     u32
     start      i64      timestamp of the first frame, microseconds
-    steps      4 x u32  of rotation, picture-plane offset, log depth, expression, in units of 2**-20
-    models     (6 + size) x (i32 centre, i16 a1, i16 a2), the predictor of each parameter
+    steps      6 x u32  of rotation, picture-plane offset, log depth, displacement of the torso, linear part of the
+                        torso, expression, in units of 2**-20
+    models     (12 + size) x (i32 centre, i16 a1, i16 a2), the predictor of each parameter
     symbols    the range coder's bytes
     checksum   u32      CRC-32 of everything before it
 
@@ -32,25 +33,26 @@ from codec.entropy import EntropyError, SymbolDecoder, SymbolEncoder
 from codec.errors import CodecError, RecordingError
 from codec.face_state import EMBEDDED_SIZE, EXPRESSION_SIZE, FaceState
 from codec.files import read_bounded, write_atomic
-from codec.quantiser import POSE_SIZE, STEP_SCALE, Quantiser, state_from_parameters, state_parameters
+from codec.quantiser import MOTION_SIZE, STEP_SCALE, Quantiser, state_from_parameters, state_parameters
 
 MAGIC = b"NCFACE"
-VERSION = 1
+VERSION = 2
 MAX_FILE_SIZE = 16 << 20
 MAX_FRAMES = 100_000
 """More than an hour at 25 fps; bounds what a small file can grow to in memory."""
 
 _HEAD = struct.Struct("<6sHIB")
-_BODY = struct.Struct("<BIq4I")
+_BODY = struct.Struct("<BIq6I")
 _MODEL = struct.Struct("<ihh")
 _PREDICTOR_BITS = 12
 _MAX_TIME = 1 << 52
 _REMEDY = "make one with `nerfcall track`, or name a .face file"
 
 # Steps in units of 2**-20: 0.05 degrees, an eighth of a pixel at 256 x 256 (about; it depends on the focal length),
-# 1/8 % of the face's size. Tracked coefficients are in [0, 1]. Embedded ones have about unit variance, and tracking
-# makes them tremble by more than this step from frame to frame.
-_POSE_STEPS = (915, 340, 1311)
+# 1/8 % of the face's size; an eighth of a pixel of the torso, also a quarter of the frame away from its centre. Tracked
+# coefficients are in [0, 1]. Embedded ones have about unit variance, and tracking makes them tremble by more than this
+# step from frame to frame.
+_MOTION_STEPS = (915, 340, 1311, 512, 2048)
 _TRACKED_STEP = STEP_SCALE // 256
 _EMBEDDED_STEP = STEP_SCALE // 6
 
@@ -96,7 +98,7 @@ class Recording:
     def __bytes__(self) -> bytes:
         rate = round(self.fps * 1e6)
         size = len(self.states[0].expression)
-        steps = (*_POSE_STEPS, _TRACKED_STEP if self.avatar_id is None else _EMBEDDED_STEP)
+        steps = (*_MOTION_STEPS, _TRACKED_STEP if self.avatar_id is None else _EMBEDDED_STEP)
         quantiser = _quantiser(steps, size)
         present = [state.present for state in self.states]
         symbols = _hold(quantiser.quantise(np.stack([state_parameters(s, size) for s in self.states])), present)
@@ -126,11 +128,11 @@ class Recording:
             body_at = _HEAD.size + id_length
             size, count, start, *steps = _BODY.unpack_from(data, body_at)
             predictor_at = body_at + _BODY.size
-            predictor = _Predictor.parse(data[predictor_at : predictor_at + _MODEL.size * (POSE_SIZE + size)])
+            predictor = _Predictor.parse(data[predictor_at : predictor_at + _MODEL.size * (MOTION_SIZE + size)])
         except struct.error:
             raise RecordingError("This recording is cut off: copy it again, or record it again.") from None
-        payload_at = predictor_at + _MODEL.size * (POSE_SIZE + size)
-        if len(data) < payload_at + 4 or len(predictor.models) != POSE_SIZE + size:
+        payload_at = predictor_at + _MODEL.size * (MOTION_SIZE + size)
+        if len(data) < payload_at + 4 or len(predictor.models) != MOTION_SIZE + size:
             raise RecordingError("This recording is cut off: copy it again, or record it again.")
         if zlib.crc32(data[:-4]).to_bytes(4, "little") != data[-4:]:
             raise RecordingError("This recording is damaged (wrong checksum): copy it again, or record it again.")
@@ -201,8 +203,9 @@ class _Predictor:
 
 
 def _quantiser(steps: tuple[int, ...] | list[int], size: int) -> Quantiser:
-    rotation, plane, depth, expression = steps
-    return Quantiser(np.array([rotation] * 3 + [plane] * 2 + [depth] + [expression] * size, np.int64))
+    rotation, plane, depth, displacement, linear, expression = steps
+    pose, torso = [rotation] * 3 + [plane] * 2 + [depth], [displacement] * 2 + [linear] * 4
+    return Quantiser(np.array(pose + torso + [expression] * size, np.int64))
 
 
 def _hold(symbols: NDArray[np.int64], present: list[bool]) -> NDArray[np.int64]:

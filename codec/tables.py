@@ -1,21 +1,22 @@
 """The coding tables of one avatar: steps, intra-frame predictors and frequencies, all integers.
 
-A frame is coded alone. Its 6 + E symbols go in the order rotation vector, translation, expression, and each is
+A frame is coded alone. Its 12 + E symbols go in the order rotation vector, translation, torso, expression, and each is
 predicted from those before it in the same frame::
 
     prediction_k = clamp(centre_k + (sum_{j < k} weight_kj (symbol_j - centre_j) + 2**11) >> 12)
 
-which takes out what the parameters say about each other (a turning head also shifts, a smile also narrows the eyes).
+which takes out what the parameters say about each other (a turning head also shifts and takes the torso along, a smile
+also narrows the eyes).
 What remains is coded under one frequency table per parameter.
 
 Layout, all integers little-endian::
 
     magic    4 bytes  b"NCTB"
-    version  u16      1
+    version  u16      2
     size     u8       E, coefficients of the expression
-    models   (6 + E) x (step u32 in units of 2**-20, centre i32)
-    weights  i16 for k in 0..6+E, for j in 0..k, in units of 2**-12
-    tables   (6 + E) x (radius u16, then 2 radius + 2 frequencies u16)
+    models   (12 + E) x (step u32 in units of 2**-20, centre i32)
+    weights  i16 for k in 0..12+E, for j in 0..k, in units of 2**-12
+    tables   (12 + E) x (radius u16, then 2 radius + 2 frequencies u16)
 """
 
 import hashlib
@@ -32,11 +33,11 @@ from numpy.typing import NDArray
 from codec.entropy import MAX_RADIUS, ResidualTable
 from codec.errors import CodecError, TablesError
 from codec.face_state import FaceState, HeadPose
-from codec.quantiser import MAX_EXPRESSION_SIZE, POSE_SIZE, Quantiser, state_from_parameters
+from codec.quantiser import MAX_EXPRESSION_SIZE, MOTION_SIZE, Quantiser, state_from_parameters
 from codec.table_fitting import WEIGHT_BITS, fit_predictor, fit_table, parameter_steps, training_parameters
 
 MAGIC = b"NCTB"
-VERSION = 1
+VERSION = 2
 MAX_SIZE = 1 << 20
 """Bytes; the largest tables that can be written take less."""
 
@@ -56,17 +57,18 @@ class CodecTables:
 
     quantiser: Quantiser
     centres: list[int] = field(repr=False)
-    """(6 + E,) symbols of the face at rest."""
+    """(12 + E,) symbols of the face at rest."""
     weights: list[list[int]] = field(repr=False)
     """Row k has the k weights of the symbols before it, in units of 2**-12."""
     residuals: list[ResidualTable] = field(repr=False)
-    """(6 + E,) frequency tables of the prediction residuals."""
+    """(12 + E,) frequency tables of the prediction residuals."""
 
     @classmethod
     def fit(
         cls,
         expressions: NDArray[np.floating],
         poses: Sequence[HeadPose],
+        torsos: NDArray[np.floating],
         *,
         expression_step: float | NDArray[np.floating] = 0.25,
         rotation_step: float = ROTATION_STEP,
@@ -75,15 +77,16 @@ class CodecTables:
     ) -> Self:
         """Return tables for a person, from the frames of one enrolment in the order of time.
 
-        ``expressions`` (N, E) are embedded and ``poses`` has length N, N >= 16. ``expression_step`` is one number or
-        (E,), see :func:`codec.table_fitting.expression_steps`. ``rotation_step`` is in degrees. ``picture_step`` is in
-        pixels of a 256 x 256 picture taken with ``focal`` (in heights of the picture), and what x and y get; the face's
-        size gets a step that moves a point a quarter of the picture away from its centre by as much.
-        :class:`TablesError` for too few frames or numbers not finite.
+        ``expressions`` (N, E) are embedded, ``poses`` has length N and ``torsos`` are (N, 6) as in
+        :class:`~codec.face_state.FaceState`; N >= 16. ``expression_step`` is one number or (E,), see
+        :func:`codec.table_fitting.expression_steps`. ``rotation_step`` is in degrees. ``picture_step`` is in pixels of
+        a 256 x 256 picture taken with ``focal`` (in heights of the picture), and what x and y get, of the head and of
+        the torso; the face's size and the torso's linear part get a step that moves a point a quarter of the picture
+        away from their centre by as much. :class:`TablesError` for too few frames or numbers not finite.
         """
         steps = parameter_steps(np.shape(expressions)[-1], expression_step, rotation_step, picture_step, focal)
         quantiser = Quantiser(steps)
-        symbols = quantiser.quantise(training_parameters(np.asarray(expressions, np.float64), poses))
+        symbols = quantiser.quantise(training_parameters(np.asarray(expressions, np.float64), poses, torsos))
         centres, weights, residuals = fit_predictor(symbols)
         return cls(quantiser, centres, weights, [fit_table(residuals[:, k]) for k in range(len(steps))])
 
@@ -99,7 +102,7 @@ class CodecTables:
 
     @cached_property
     def bounds(self) -> list[tuple[int, int]]:
-        """(6 + E,) the smallest and the largest symbol of each parameter."""
+        """(12 + E,) the smallest and the largest symbol of each parameter."""
         return list(zip(self.quantiser.lowest.tolist(), self.quantiser.highest.tolist(), strict=True))
 
     def predict(self, index: int, offsets: Sequence[int]) -> int:
@@ -149,7 +152,7 @@ class CodecTables:
             raise TablesError(f"The coding tables have version {version} and this program reads {VERSION}: {_REMEDY}.")
         if not 1 <= size <= MAX_EXPRESSION_SIZE:
             raise TablesError(f"The coding tables are for {size} coefficients: {_REMEDY}.")
-        count = POSE_SIZE + size
+        count = MOTION_SIZE + size
         models = struct.unpack_from("<" + "Ii" * count, data, _HEAD.size)
         quantiser, centres = Quantiser(np.array(models[::2], np.int64)), list(models[1::2])
         if any(not low <= c <= high for low, c, high in zip(quantiser.lowest, centres, quantiser.highest, strict=True)):

@@ -11,7 +11,7 @@ from app.capture.source import Frame, open_source
 from app.progress import Progress
 from app.tracking.tracker import track_frames
 from codec.face_state import FaceState
-from codec.quantiser import POSE_SIZE, STEP_SCALE
+from codec.quantiser import MOTION_SIZE, STEP_SCALE
 from codec.tables import PICTURE_STEP, ROTATION_STEP, CodecTables
 
 COARSENESS = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -48,7 +48,8 @@ def coarser(avatar: LoadedAvatar, states: list[FaceState], coarseness: float, na
     tables = CodecTables.fit(
         np.stack([avatar.embed(state.expression) for state in states]),
         [state.pose for state in states],
-        expression_step=avatar.tables.quantiser.steps[POSE_SIZE:] * (coarseness / STEP_SCALE),
+        np.stack([state.torso for state in states]),
+        expression_step=avatar.tables.quantiser.steps[MOTION_SIZE:] * (coarseness / STEP_SCALE),
         rotation_step=ROTATION_STEP * coarseness,
         picture_step=PICTURE_STEP * coarseness,
         focal=avatar.field.camera.focal,

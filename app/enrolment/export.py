@@ -67,6 +67,7 @@ def finish(
     tables = CodecTables.fit(
         embedded,
         [state.pose for state in footage.states],
+        np.stack([state.torso for state in footage.states]),
         expression_step=expression_steps(expression_sensitivity(avatar, footage, embedded), PICTURE_ERROR),
         focal=avatar.camera.focal,
     )

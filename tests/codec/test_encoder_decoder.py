@@ -1,5 +1,6 @@
 import contextlib
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,10 +10,12 @@ from hypothesis import strategies as st
 from codec.decoder import FrameDecoder, decode_symbols
 from codec.encoder import FrameEncoder, encode_symbols
 from codec.errors import FaceStateError, PacketError
-from codec.face_state import FaceState, HeadPose
+from codec.face_state import TORSO_LIMITS, FaceState, HeadPose
 from codec.packet import MAX_PACKET_SIZE, FrameHeader, Packet
-from codec.quantiser import pose_parameters
-from tests.codec.faces import AVATAR, assert_same_face, face_states, fitted_tables, literal_tables, pose_at
+from codec.quantiser import MOTION_SIZE, POSE_SIZE, STEP_SCALE, pose_parameters
+from tests.codec.faces import AVATAR, assert_same_face, face_states, fit_to, fitted_tables, literal_tables, pose_at
+
+LIMITS = np.array(TORSO_LIMITS)
 
 
 def absent(timestamp):
@@ -31,14 +34,24 @@ def test_a_stream_arrives_to_within_half_a_step():
         assert np.abs(np.degrees(turn[:3])).max() <= 0.0501
         assert np.abs(turn[3:5]).max() * 1.5 * 256 <= 0.126
         assert abs(turn[5]) * 64 <= 0.126
-        assert decoded.expression.dtype == decoded.pose.rotation.dtype == np.float32
+        assert np.abs(decoded.torso - state.torso)[:2].max() * 256 <= 0.126
+        assert np.abs(decoded.torso - state.torso)[2:].max() * 64 <= 0.126
+        assert decoded.expression.dtype == decoded.pose.rotation.dtype == decoded.torso.dtype == np.float32
 
 
 def test_packets_are_small():
     """The faces of these tests have 30 independent Gaussian components: no real face is as hard to code."""
     encoder = FrameEncoder(fitted_tables(), AVATAR)
     sizes = [len(encoder.encode(state)) for state in face_states(300, seed=6)]
-    assert np.mean(sizes) < 32
+    assert np.mean(sizes) < 35
+
+
+def test_a_torso_that_sits_still_takes_no_part_of_a_byte():
+    seen, unseen = (
+        [replace(state, torso=np.full(6, 0.01, np.float32)) for state in face_states(500, seed=seed)] for seed in (0, 6)
+    )
+    encoder = FrameEncoder(fit_to(seen), AVATAR)
+    assert np.mean([len(encoder.encode(state)) for state in unseen]) < 32
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([fitted_tables, literal_tables]))
@@ -53,15 +66,20 @@ def test_any_symbols_within_bounds_round_trip_exactly(seed, make):
     assert len(payload) <= MAX_PACKET_SIZE - 100
 
 
-@given(st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=42, max_size=42))
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=48, max_size=48))
 def test_any_finite_state_is_coded(values):
     numbers = np.array(values, np.float32)
-    state = FaceState(numbers[12:], HeadPose(numbers[:9].reshape(3, 3), numbers[9:12]), 1.0)
+    pose = HeadPose(numbers[:9].reshape(3, 3), numbers[9:12])
+    state = FaceState(numbers[18:], pose, 1.0, torso=numbers[12:18])
     decoded = FrameDecoder(fitted_tables(), AVATAR).decode(
         bytes(FrameEncoder(fitted_tables(), AVATAR).encode(state)), 1.0
     )
     assert np.isfinite(decoded.expression).all()
     assert np.isfinite(decoded.pose.translation).all()
+    step = fitted_tables().quantiser.steps[POSE_SIZE:MOTION_SIZE] / STEP_SCALE
+    expected = np.clip(state.torso.astype(np.float64), -LIMITS, LIMITS)
+    assert (np.abs(decoded.torso - expected) <= step + 1e-6).all()
+    assert (np.abs(decoded.torso) <= LIMITS + 1e-6).all()
 
 
 def test_numbers_not_finite_are_refused_and_use_up_no_sequence_number():
@@ -71,6 +89,8 @@ def test_numbers_not_finite_are_refused_and_use_up_no_sequence_number():
         FaceState(np.zeros(30, np.float32), pose_at(translation=(np.inf, 0, -60)), 0.0),
         FaceState(np.zeros(30, np.float32), pose_at(), float("nan")),
         FaceState(np.zeros(79, np.float32), pose_at(), 0.0),
+        FaceState(np.zeros(30, np.float32), pose_at(), 0.0, torso=np.full(6, np.inf, np.float32)),
+        FaceState(np.zeros(30, np.float32), pose_at(), 0.0, torso=np.zeros(4, np.float32)),
     ):
         with pytest.raises(FaceStateError):
             encoder.encode(broken)
@@ -95,6 +115,30 @@ def test_packets_decode_alone_and_in_any_order():
         decoded = decoder.decode(packets[index], 101.0)
         assert_same_face(decoded, expected[index])
         assert decoded.timestamp == pytest.approx(states[index].timestamp, abs=1e-3)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 3)), min_size=1, max_size=30))
+def test_whatever_is_lost_or_late_the_rest_arrives(fates):
+    """Of each frame: whether there is a face, whether its packet is lost, and by how many frames it is late."""
+    tables = fitted_tables()
+    encoder, decoder, alone = FrameEncoder(tables, AVATAR), FrameDecoder(tables, AVATAR), FrameDecoder(tables, AVATAR)
+    states = [
+        replace(state, present=present) for state, (present, _, _) in zip(face_states(len(fates)), fates, strict=True)
+    ]
+    packets = [bytes(encoder.encode(state)) for state in states]
+    arrivals = sorted((index + late, index) for index, (_, lost, late) in enumerate(fates) if not lost)
+    newest, held = -1, tables.rest_state(0.0)
+    for _, index in arrivals:
+        decoded = decoder.decode(packets[index], 101.0)
+        assert decoded.present == states[index].present
+        if decoded.present:
+            expected = alone.decode(packets[index], 101.0)
+            assert_same_face(decoded, expected)
+            if index > newest:
+                held = expected
+        else:
+            assert_same_face(decoded, held)
+        newest = max(newest, index)
 
 
 def test_a_packet_of_another_avatar_is_refused_by_name():
@@ -198,6 +242,7 @@ def test_payloads_that_no_encoder_makes_are_refused(payload, make):
     except PacketError:
         return
     assert np.isfinite(state.expression).all()
+    assert (np.abs(state.torso) <= LIMITS + 1e-6).all()
     assert bytes(FrameEncoder(make(), AVATAR, sequence=1).encode(state))[9:] == payload or (
         # Half a turn one way is half a turn the other way.
         np.linalg.norm(pose_parameters(state.pose)[:3]) > 3

@@ -15,9 +15,9 @@ def test_checksum_is_crc_16_of_the_standard_check_value():
     # CRC-16/CCITT-FALSE of "123456789" is 0x29B1; header bytes "1234567" and payload "89" make that message.
     header = FrameHeader(b"23", int.from_bytes(b"45", "big"), int.from_bytes(b"67", "big"))
     packet = Packet(header, b"89")
-    assert packet._pack(0)[0] == 0x11
-    # CRCs are affine in the message: replacing the first byte 0x11 by "1" (0x31) changes the sum by a known amount.
-    change = binascii.crc_hqx(b"\x20" + bytes(8), 0)
+    assert packet._pack(0)[0] == 0x21
+    # CRCs are affine in the message: replacing the first byte 0x21 by "1" (0x31) changes the sum by a known amount.
+    change = binascii.crc_hqx(b"\x10" + bytes(8), 0)
     assert packet._checksum() ^ change == 0x29B1
 
 
@@ -68,12 +68,12 @@ def test_random_bytes_are_refused_or_canonical(data):
 
 
 def test_other_versions_are_named():
-    with pytest.raises(PacketError, match="version 2"):
-        Packet.parse(b"\x21" + bytes(PACKET)[1:])
+    with pytest.raises(PacketError, match="version 1"):
+        Packet.parse(b"\x11" + bytes(PACKET)[1:])
 
 
 def test_unknown_flags_are_refused_even_with_a_right_checksum():
-    head = b"\x13" + bytes(PACKET)[1:7]
+    head = b"\x23" + bytes(PACKET)[1:7]
     data = head + binascii.crc_hqx(head, 0xFFFF).to_bytes(2, "big")
     with pytest.raises(PacketError):
         Packet.parse(data)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codec.delay import WINDOW, DelayEstimator
-from codec.face_state import FaceState
+from codec.face_state import TORSO_LIMITS, FaceState
 from codec.interpolation import StateOffset, interpolate_state
 from codec.playout import CAPACITY, PlayoutBuffer
 from codec.quantiser import pose_parameters
@@ -19,9 +19,10 @@ REST = FaceState(np.full(2, -1.0, np.float32), pose_at(), 0.0, present=False)
 
 
 def face(time, value=None, present=True):
-    """Return a face that turns by 10 degrees a second and whose expression is the time."""
+    """Return a face whose expression is the time; it turns by 10 degrees a second, and its torso goes with it."""
     value = time if value is None else value
-    return FaceState(np.array([value, 0], np.float32), pose_at((0, 10 * value, 0), (value, 0, -60)), time, present)
+    pose, torso = pose_at((0, 10 * value, 0), (value, 0, -60)), np.array([value, -value, value, 0, 0, -value]) / 100
+    return FaceState(np.array([value, 0], np.float32), pose, time, present, torso.astype(np.float32))
 
 
 def value(state):
@@ -288,6 +289,7 @@ def test_any_arrivals_give_finite_faces(steps):
         state = buffer.sample(now + pause / 2)
         assert np.isfinite(state.expression).all()
         np.testing.assert_allclose(state.pose.rotation @ state.pose.rotation.T, np.eye(3), atol=1e-5)
+        assert np.isfinite(state.torso).all()
     counts = buffer.statistics
     assert counts.late + counts.duplicate + counts.reordered <= counts.received == len(steps)
     assert counts.lost >= 0
@@ -306,8 +308,23 @@ def test_an_offset_takes_one_face_to_the_other():
     offset = StateOffset.between(first, second)
     assert_same_face(offset.apply(first, 1.0), second, tolerance=1e-5)
     assert_same_face(offset.apply(first, 0.0), first, tolerance=1e-6)
+    np.testing.assert_allclose(offset.apply(first, 1.0).torso, second.torso, atol=1e-7)
     half, slerp = offset.apply(first, 0.5), interpolate_state(first, second, 0.5)
     assert_same_face(half, slerp, tolerance=1e-5)
+
+
+def torso_at_limits(signs):
+    torso = np.array(signs) * TORSO_LIMITS
+    return FaceState(np.zeros(2, np.float32), pose_at(), 0.0, torso=torso.astype(np.float32))
+
+
+@given(*[st.tuples(*[st.floats(-1, 1)] * 6)] * 3, st.floats(0, 1))
+def test_no_glide_turns_a_torso_inside_out(shown, due, later, weight):
+    """The offset was taken from one state and is added to the next: what is received keeps its matrix invertible."""
+    offset = StateOffset.between(torso_at_limits(due), torso_at_limits(shown))
+    middle = interpolate_state(torso_at_limits(due), torso_at_limits(later), weight)
+    for state in (middle, offset.apply(torso_at_limits(later), weight), offset.apply(middle, 1.0)):
+        assert np.linalg.det(np.eye(2) + state.torso[2:].reshape(2, 2)) > 0.2 - 1e-6
 
 
 @pytest.mark.parametrize(

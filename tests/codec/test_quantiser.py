@@ -1,11 +1,14 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from codec.errors import CodecError, FaceStateError
-from codec.face_state import FaceState, HeadPose
+from codec.face_state import TORSO_LIMITS, FaceState, HeadPose
 from codec.quantiser import (
+    MOTION_SIZE,
     POSE_SIZE,
     STEP_SCALE,
     Quantiser,
@@ -14,10 +17,11 @@ from codec.quantiser import (
     state_from_parameters,
     state_parameters,
     step_units,
+    torso_parameters,
 )
 from tests.codec.faces import pose_at
 
-QUANTISER = Quantiser(np.array([1830] * 3 + [683] * 2 + [4096] + [104858] * 4, np.int64))
+QUANTISER = Quantiser(np.array([1830] * 3 + [683] * 2 + [4096] + [1024] * 2 + [4096] * 4 + [104858] * 4, np.int64))
 
 
 def test_parameters_of_a_known_pose():
@@ -36,10 +40,12 @@ def test_a_pose_survives_its_parameters(rotation, translation):
     np.testing.assert_allclose(back.translation, pose.translation, rtol=1e-6, atol=1e-5)
 
 
-@given(st.lists(st.floats(-3, 3), min_size=10, max_size=10))
+@given(st.lists(st.floats(-3, 3), min_size=16, max_size=16))
 def test_the_error_is_at_most_half_a_step(values):
     parameters = np.array(values)
     parameters[5] = abs(parameters[5])
+    parameters[8:12] /= 8
+    parameters[6:12] = np.clip(parameters[6:12], -1.99, 1.99)
     error = QUANTISER.dequantise(QUANTISER.quantise(parameters)) - parameters
     assert (np.abs(error) <= 0.5 * QUANTISER.steps / STEP_SCALE + 1e-12).all()
 
@@ -55,16 +61,29 @@ def test_symbols_survive_the_way_through_a_state(seed):
     np.testing.assert_array_equal(QUANTISER.quantise(state_parameters(state, 4)), symbols)
 
 
-@given(st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=16, max_size=16))
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=22, max_size=22))
 def test_any_finite_state_is_clamped_into_range(values):
     numbers = np.array(values, np.float32)
-    state = FaceState(numbers[:4], HeadPose(numbers[4:13].reshape(3, 3), numbers[13:]), 0.0)
+    state = FaceState(numbers[:4], HeadPose(numbers[4:13].reshape(3, 3), numbers[13:16]), 0.0, torso=numbers[16:])
     symbols = QUANTISER.quantise(state_parameters(state, 4))
     assert (symbols >= QUANTISER.lowest).all()
     assert (symbols <= QUANTISER.highest).all()
     pose = pose_from_parameters(QUANTISER.dequantise(symbols)[:POSE_SIZE])
     assert np.isfinite(pose.translation).all()
     np.testing.assert_allclose(pose.rotation @ pose.rotation.T, np.eye(3), atol=1e-5)
+    torso = QUANTISER.dequantise(symbols)[POSE_SIZE:MOTION_SIZE]
+    assert (np.abs(torso) <= TORSO_LIMITS).all()
+    assert np.linalg.det(np.eye(2) + torso[2:].reshape(2, 2)) >= 0.2 - 1e-9
+
+
+@pytest.mark.parametrize("signs", list(itertools.product([-1, 1], repeat=6)))
+def test_a_torso_at_its_limits_can_be_mapped_back(signs):
+    torso = np.array(signs, np.float32) * 1e9
+    state = FaceState(np.zeros(4, np.float32), pose_at(), 0.0, torso=torso)
+    parameters = QUANTISER.dequantise(QUANTISER.quantise(state_parameters(state, 4)))
+    received = state_from_parameters(parameters, 0.0, True).torso
+    np.testing.assert_allclose(received, np.array(signs) * TORSO_LIMITS, atol=4096 / STEP_SCALE)
+    assert np.linalg.det(np.eye(2) + received[2:].reshape(2, 2)) >= 0.2 - 1e-6
 
 
 def test_a_head_behind_the_camera_is_brought_before_it():
@@ -72,11 +91,11 @@ def test_a_head_behind_the_camera_is_brought_before_it():
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("place", ["expression", "rotation", "translation"])
+@pytest.mark.parametrize("place", ["expression", "torso", "rotation", "translation"])
 def test_a_number_not_finite_is_refused(number, place):
     pose = pose_at()
     state = FaceState(np.zeros(4, np.float32), pose, 0.0)
-    array = state.expression if place == "expression" else getattr(pose, place)
+    array = getattr(pose if place in ("rotation", "translation") else state, place)
     array.flat[1] = number
     with pytest.raises(FaceStateError, match="finite"):
         state_parameters(state, 4)
@@ -87,9 +106,12 @@ def test_a_wrong_size_is_refused():
         state_parameters(FaceState(np.zeros(79, np.float32), pose_at(), 0.0), 30)
     with pytest.raises(FaceStateError, match="shapes"):
         pose_parameters(HeadPose(np.eye(4, dtype=np.float32), np.zeros(3, np.float32)))
+    for shape in [(4,), (7,), (2, 3), ()]:
+        with pytest.raises(FaceStateError, match=r"torso has shape \(6,\)"):
+            torso_parameters(np.zeros(shape, np.float32))
 
 
-@pytest.mark.parametrize("steps", [[100] * 6, [100] * 135, [0] * 8, [100] * 7 + [1 << 40]])
+@pytest.mark.parametrize("steps", [[100] * 12, [100] * 141, [0] * 14, [100] * 13 + [1 << 40]])
 def test_wrong_steps_are_refused(steps):
     with pytest.raises(CodecError):
         Quantiser(np.array(steps, np.int64))

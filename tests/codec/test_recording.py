@@ -3,6 +3,7 @@ import struct
 import time
 import tracemalloc
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codec.errors import RecordingError
-from codec.face_state import FaceState
+from codec.face_state import TORSO_LIMITS, FaceState
 from codec.recording import MAX_FILE_SIZE, Recording
 from tests.codec.faces import AVATAR, assert_same_face, face_states, pose_at
 
@@ -19,16 +20,19 @@ def seal(data):
     return data + zlib.crc32(data).to_bytes(4, "little")
 
 
-def head(size=30, frames=1, rate=25_000_000, avatar=b"ab", steps=(915, 340, 1311, 87381), start=0, version=1):
+STEPS = (915, 340, 1311, 512, 2048, 87381)
+
+
+def head(size=30, frames=1, rate=25_000_000, avatar=b"ab", steps=STEPS, start=0, version=2):
     return (
         b"NCFACE"
         + struct.pack("<HIB", version, rate, len(avatar))
         + avatar
-        + struct.pack("<BIq4I", size, frames, start, *steps)
+        + struct.pack("<BIq6I", size, frames, start, *steps)
     )
 
 
-MODELS = struct.pack("<ihh", 0, 4096, 0) * 36
+MODELS = struct.pack("<ihh", 0, 4096, 0) * 42
 
 
 @pytest.mark.parametrize(("size", "avatar", "tolerance"), [(79, None, 1 / 500), (30, AVATAR, 1 / 11.9)])
@@ -44,11 +48,14 @@ def test_what_is_parsed_is_what_was_written_to_within_half_a_step(size, avatar, 
         np.testing.assert_allclose(second.expression, first.expression, atol=tolerance)
         np.testing.assert_allclose(second.pose.rotation, first.pose.rotation, atol=np.radians(0.06))
         np.testing.assert_allclose(second.pose.translation, first.pose.translation, rtol=1e-3, atol=0.02)
+        # A sixteenth of a pixel at 256 x 256, of a point 64 pixels from the centre as well.
+        np.testing.assert_allclose(second.torso[:2] * 256, first.torso[:2] * 256, atol=0.0626)
+        np.testing.assert_allclose(second.torso[2:] * 64, first.torso[2:] * 64, atol=0.0626)
 
 
 def test_absent_faces_are_held_and_cost_nothing():
     states = face_states(100)
-    gone = [FaceState(s.expression, s.pose, s.timestamp, not 40 <= i < 70) for i, s in enumerate(states)]
+    gone = [replace(s, present=not 40 <= i < 70) for i, s in enumerate(states)]
     data = bytes(Recording(25.0, gone, AVATAR))
     parsed = Recording.parse(data)
     assert [state.present for state in parsed.states] == [state.present for state in gone]
@@ -61,7 +68,7 @@ def test_absent_faces_are_held_and_cost_nothing():
 @pytest.mark.parametrize("frames", [1, 2, 7, 8, 9])
 @pytest.mark.parametrize("present", [True, False])
 def test_short_recordings(frames, present):
-    states = [FaceState(s.expression, s.pose, s.timestamp, present) for s in face_states(frames)]
+    states = [replace(s, present=present) for s in face_states(frames)]
     recording = Recording(30.0, states, AVATAR)
     parsed = Recording.parse(bytes(recording))
     assert [state.present for state in parsed.states] == [present] * frames
@@ -79,12 +86,18 @@ def test_any_timestamps_are_kept_to_the_microsecond(times, fps):
 
 def test_forty_seconds_are_a_few_kilobytes():
     """Steps of a real face are correlated in time; these have a memory of half a second and are Gaussian."""
-    assert len(bytes(Recording(25.0, face_states(1000), AVATAR))) < 20_000
+    assert len(bytes(Recording(25.0, face_states(1000), AVATAR))) < 22_000
+
+
+def test_a_still_torso_is_next_to_nothing():
+    states = face_states(1000)
+    still = [replace(state, torso=states[0].torso) for state in states]
+    assert len(bytes(Recording(25.0, still, AVATAR))) < len(bytes(Recording(25.0, states, AVATAR))) - 2000
 
 
 def test_a_still_face_is_next_to_nothing():
     state = face_states(1)[0]
-    states = [FaceState(state.expression, state.pose, index / 30000 * 1001) for index in range(1000)]
+    states = [replace(state, timestamp=index / 30000 * 1001) for index in range(1000)]
     assert len(bytes(Recording(30000 / 1001, states, AVATAR))) < 2000
 
 
@@ -120,6 +133,7 @@ def test_what_is_no_recording_is_refused(arguments, reason):
         (head(), "cut off"),
         (seal(head() + MODELS[:-8]), "cut off"),
         (head() + MODELS + bytes(4), "wrong checksum"),
+        (seal(head(version=1) + MODELS), "format 1 and this program reads 2: update"),
         (seal(head(version=9) + MODELS), "format 9"),
         (seal(head(size=31) + MODELS + bytes(8)), "31 coefficients"),
         (seal(head(avatar=b"") + MODELS), "30 coefficients"),
@@ -128,8 +142,8 @@ def test_what_is_no_recording_is_refused(arguments, reason):
         (seal(head(rate=0) + MODELS), "out of range"),
         (seal(head(start=2**62) + MODELS), "out of range"),
         (seal(head(avatar=bytes(33)) + MODELS), "out of range"),
-        (seal(head(steps=(0, 1, 1, 1)) + MODELS), "step"),
-        (seal(head() + struct.pack("<ihh", 2**31 - 1, 0, 0) * 36), "centre"),
+        (seal(head(steps=(0, 1, 1, 1, 1, 1)) + MODELS), "step"),
+        (seal(head() + struct.pack("<ihh", 2**31 - 1, 0, 0) * 42), "centre"),
         (seal(head(frames=50) + MODELS + b"\xff" * 40), "damaged"),
         (b"NCFACE" + bytes(MAX_FILE_SIZE), "larger"),
     ],
@@ -146,7 +160,7 @@ def test_hostile_files_are_refused_without_allocating(data, reason):
 
 
 def test_a_small_file_that_claims_many_frames_stays_bounded():
-    data = seal(head(frames=10_000, steps=(915, 340, 1311, 87381)) + MODELS + b"\x7f")
+    data = seal(head(frames=10_000) + MODELS + b"\x7f")
     tracemalloc.start()
     started = time.perf_counter()
     with contextlib.suppress(RecordingError):
@@ -166,10 +180,11 @@ def test_damaged_recordings_raise_only_the_codecs_error(position, value, sealed)
     data[position] = value
     data = seal(bytes(data[:-4])) if sealed else bytes(data)
     try:
-        Recording.parse(data)
+        parsed = Recording.parse(data)
     except RecordingError:
         return
     assert sealed or data == SAMPLE
+    assert (np.abs([state.torso for state in parsed.states]) <= np.array(TORSO_LIMITS) + 1e-6).all()
 
 
 @given(st.integers(0, len(SAMPLE) - 1))

@@ -1,5 +1,6 @@
 import struct
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,15 +9,16 @@ from hypothesis import strategies as st
 
 from codec.entropy import TABLE_TOTAL
 from codec.errors import CodecError, TablesError
-from codec.quantiser import pose_parameters, state_parameters
+from codec.face_state import FaceState
+from codec.quantiser import MOTION_SIZE, POSE_SIZE, pose_parameters, state_parameters
 from codec.table_fitting import expression_steps, fit_predictor, fit_table
 from codec.tables import CodecTables
-from tests.codec.faces import face_states, fitted_tables, literal_tables, pose_at
+from tests.codec.faces import face_states, fit_to, fitted_tables, literal_tables, pose_at
 
 
 def cost(tables, states):
     """Return the mean ideal code length of each parameter, in bits."""
-    bits = np.zeros(6 + tables.expression_size)
+    bits = np.zeros(MOTION_SIZE + tables.expression_size)
     for state in states:
         offsets = []
         for index, symbol in enumerate(tables.quantiser.quantise(state_parameters(state, tables.expression_size))):
@@ -41,58 +43,83 @@ def test_default_steps_are_what_they_say():
     np.testing.assert_allclose(steps[3:5] * 1.5 * 256, 0.25, rtol=1e-3)
     # The face's size: a point 64 pixels from the centre moves by a quarter of a pixel.
     np.testing.assert_allclose(steps[5] * 64, 0.25, rtol=1e-3)
-    np.testing.assert_allclose(steps[6:], 0.25, rtol=1e-5)
+    # The torso: a quarter of a pixel of its displacement, and of a point 64 pixels from its centre.
+    np.testing.assert_allclose(steps[6:8] * 256, 0.25, rtol=1e-3)
+    np.testing.assert_allclose(steps[8:12] * 64, 0.25, rtol=1e-3)
+    np.testing.assert_allclose(steps[12:], 0.25, rtol=1e-5)
 
 
 def test_the_rate_on_unseen_frames_comes_near_the_entropy():
     """Gaussian AR(1) faces have a known differential entropy: log2 det of the covariance, less the steps."""
     states = face_states(4000, size=12, seed=3)
     train, test = states[:3000], states[3000:]
-    expressions = np.stack([state.expression for state in train])
-    tables = CodecTables.fit(expressions, [state.pose for state in train])
-    everything = np.stack([state_parameters(state, 12) for state in states])[:, 6:]
+    tables = fit_to(train)
+    everything = np.stack([state_parameters(state, 12) for state in states])[:, MOTION_SIZE:]
     determinant = np.linalg.slogdet(np.cov(everything.T))[1] / np.log(2)
     ideal = 0.5 * (12 * np.log2(2 * np.pi * np.e) + determinant) - 12 * np.log2(0.25)
-    assert cost(tables, test)[6:].sum() < 1.03 * ideal
+    assert cost(tables, test)[MOTION_SIZE:].sum() < 1.03 * ideal
 
 
 def test_what_parameters_say_about_each_other_is_not_sent_twice():
     rng = np.random.default_rng(0)
     base = rng.normal(size=(600, 4))
     redundant = np.concatenate([base, base @ rng.normal(size=(4, 4))], axis=1)
-    tables = CodecTables.fit(redundant, [pose_at()] * 600)
-    states = [state for state in face_states(1, size=8)]
-    bits = np.mean(
-        [cost(tables, [type(states[0])(row.astype(np.float32), pose_at(), 0.0)]) for row in redundant], axis=0
-    )
-    assert bits[6:10].sum() > 4 * 4
-    assert bits[10:].sum() < 0.6 * bits[6:10].sum()
+    states = [FaceState(row.astype(np.float32), pose_at(), 0.0) for row in redundant]
+    bits = cost(fit_to(states), states)[MOTION_SIZE:]
+    assert bits[:4].sum() > 4 * 4
+    assert bits[4:].sum() < 0.6 * bits[:4].sum()
+
+
+def test_a_torso_that_goes_with_the_head_costs_less_than_one_of_its_own():
+    states = face_states(600)
+    own = cost(fit_to(states), states)[POSE_SIZE:MOTION_SIZE].sum()
+    poses = [pose_parameters(state.pose).astype(np.float32) for state in states]
+    along = [replace(state, torso=0.1 * pose) for state, pose in zip(states, poses, strict=True)]
+    assert cost(fit_to(along), along)[POSE_SIZE:MOTION_SIZE].sum() < 0.5 * own
 
 
 def test_tables_code_what_was_never_seen():
-    tables = CodecTables.fit(np.zeros((16, 3)), [pose_at()] * 16)
+    tables = CodecTables.fit(np.zeros((16, 3)), [pose_at()] * 16, np.zeros((16, 6)))
     states = face_states(20, size=3)
     assert np.isfinite(cost(tables, states)).all()
 
 
 def test_constant_parameters_cost_next_to_nothing():
-    tables = CodecTables.fit(np.zeros((100, 30)), [pose_at()] * 100)
-    state = face_states(1)[0]
-    state = type(state)(np.zeros(30, np.float32), pose_at(), 0.0)
-    assert cost(tables, [state]).sum() < 10
+    states = [FaceState(np.zeros(30, np.float32), pose_at(), 0.0)] * 300
+    assert cost(fit_to(states), states[:1]).sum() < 0.5
+
+
+@pytest.mark.parametrize("where", [0.0, -0.013, 0.4])
+def test_a_torso_that_never_moves_costs_next_to_nothing_(where):
+    """Twelve seconds of an enrolment with it, other seconds of the same face after."""
+    states = face_states(700)
+    still = [replace(state, torso=np.full(6, where, np.float32)) for state in states]
+    bits, moving = cost(fit_to(still[:300]), still[300:]), cost(fit_to(states[:300]), states[300:])
+    assert bits[POSE_SIZE:MOTION_SIZE].sum() < 0.1
+    assert bits.sum() < moving.sum() - 15
+
+
+def test_a_torso_that_moved_in_no_training_frame_may_move_later():
+    states = face_states(400)
+    tables = fit_to([replace(state, torso=np.zeros(6, np.float32)) for state in states])
+    assert cost(tables, states)[POSE_SIZE:MOTION_SIZE].max() < 20
 
 
 def test_fitting_is_repeatable():
     states = face_states(60)
-    arguments = np.stack([state.expression for state in states]), [state.pose for state in states]
-    assert CodecTables.fit(*arguments).digest == CodecTables.fit(*arguments).digest
+    assert fit_to(states).digest == fit_to(states).digest
 
 
 def test_steps_may_differ_by_component():
-    states = face_states(60, size=3)
-    expressions, poses = np.stack([state.expression for state in states]), [state.pose for state in states]
-    tables = CodecTables.fit(expressions, poses, expression_step=np.array([0.1, 0.2, 0.4]))
-    np.testing.assert_allclose(tables.quantiser.steps[6:] / 2**20, [0.1, 0.2, 0.4], rtol=1e-5)
+    tables = fit_to(face_states(60, size=3), expression_step=np.array([0.1, 0.2, 0.4]))
+    np.testing.assert_allclose(tables.quantiser.steps[MOTION_SIZE:] / 2**20, [0.1, 0.2, 0.4], rtol=1e-5)
+
+
+def test_the_torsos_steps_go_with_the_picture_and_not_with_the_lens():
+    states = face_states(60)
+    fine, coarse = (fit_to(states, picture_step=step, focal=focal) for step, focal in [(0.5, 1.0), (2.0, 3.0)])
+    torso = np.s_[POSE_SIZE:MOTION_SIZE]
+    np.testing.assert_array_equal(coarse.quantiser.steps[torso], 4 * fine.quantiser.steps[torso])
 
 
 def test_sensitive_components_get_fine_steps_and_all_add_the_same_error():
@@ -105,16 +132,19 @@ def test_sensitive_components_get_fine_steps_and_all_add_the_same_error():
 
 
 @pytest.mark.parametrize(
-    ("expressions", "poses", "reason"),
+    ("expressions", "poses", "torsos", "reason"),
     [
-        (np.zeros((15, 30)), 15, "16 frames"),
-        (np.zeros((20, 30)), 19, "19 poses"),
-        (np.full((20, 30), np.nan), 20, "not finite"),
+        (np.zeros((15, 30)), 15, np.zeros((15, 6)), "16 frames"),
+        (np.zeros((20, 30)), 19, np.zeros((20, 6)), "19 poses"),
+        (np.zeros((20, 30)), 20, np.zeros((19, 6)), r"torsos of shape \(19, 6\) for 20 poses"),
+        (np.zeros((20, 30)), 20, np.zeros((20, 4)), r"torsos of shape \(20, 4\) for 20 poses"),
+        (np.full((20, 30), np.nan), 20, np.zeros((20, 6)), "not finite"),
+        (np.zeros((20, 30)), 20, np.full((20, 6), np.inf), "torsos hold numbers that are not finite"),
     ],
 )
-def test_an_enrolment_that_cannot_be_fitted_is_refused(expressions, poses, reason):
+def test_an_enrolment_that_cannot_be_fitted_is_refused(expressions, poses, torsos, reason):
     with pytest.raises(TablesError, match=reason):
-        CodecTables.fit(expressions, [pose_at()] * poses)
+        CodecTables.fit(expressions, [pose_at()] * poses, torsos)
 
 
 def test_rest_is_the_mean_face():
@@ -124,6 +154,7 @@ def test_rest_is_the_mean_face():
     np.testing.assert_allclose(rest.expression, np.mean([s.expression for s in states], axis=0), atol=0.13)
     mean = np.mean([pose_parameters(state.pose) for state in states], axis=0)
     np.testing.assert_allclose(pose_parameters(rest.pose), mean, atol=0.003)
+    np.testing.assert_allclose(rest.torso, np.mean([state.torso for state in states], axis=0), atol=0.003)
 
 
 def test_prediction_is_integer_arithmetic_with_rounding_and_bounds():
@@ -174,7 +205,7 @@ def test_cut_tables_are_refused(length):
 
 @given(st.binary(max_size=400))
 def test_random_bytes_are_refused(data):
-    for attempt in (data, b"NCTB\x01\x00" + data):
+    for attempt in (data, b"NCTB\x02\x00" + data):
         with pytest.raises(TablesError):
             CodecTables.parse(attempt)
 
@@ -195,13 +226,13 @@ def test_changed_tables_are_refused_or_valid(position, change):
     ("data", "reason"),
     [
         (DATA + b"\0", "1 bytes too many"),
-        (b"NCTB\x02\x00" + DATA[6:], "version 2"),
-        (b"NCTB\x01\x00\x00", "0 coefficients"),
-        (b"NCTB\x01\x00\xff" + bytes(5000), "255 coefficients"),
-        (b"NCTB\x01\x00\x80" + struct.pack("<Ii", 2**20, 0) * 134, "cut off"),
-        (b"NCTB\x01\x00\x01" + struct.pack("<Ii", 2**20, 99) * 7, "centres"),
-        (b"NCTB\x01\x00\x01" + struct.pack("<Ii", 0, 0) * 7, "step"),
-        (b"NCTB\x01\x00\x01" + struct.pack("<Ii", 2**20, 0) * 7 + bytes(42) + b"\xff\xff", "radius"),
+        (b"NCTB\x01\x00" + DATA[6:], "version 1 and this program reads 2: enrol"),
+        (b"NCTB\x02\x00\x00", "0 coefficients"),
+        (b"NCTB\x02\x00\xff" + bytes(5000), "255 coefficients"),
+        (b"NCTB\x02\x00\x80" + struct.pack("<Ii", 2**20, 0) * 140, "cut off"),
+        (b"NCTB\x02\x00\x01" + struct.pack("<Ii", 2**20, 99) * 13, "centres"),
+        (b"NCTB\x02\x00\x01" + struct.pack("<Ii", 0, 0) * 13, "step"),
+        (b"NCTB\x02\x00\x01" + struct.pack("<Ii", 2**20, 0) * 13 + bytes(156) + b"\xff\xff", "radius"),
         (b"NCTB" + bytes(2 << 20), "no coding tables"),
     ],
 )

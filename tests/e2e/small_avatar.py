@@ -22,14 +22,20 @@ def wandering_states(count=250, fps=25.0, seed=5):
     for index, row in enumerate(walk):
         rotation = rotation_vector_to_matrix(0.1 * row[30:33]).astype(np.float32)
         pose = HeadPose(rotation, np.array([0.0, 0.0, -60.0], np.float32) + row[33:36].astype(np.float32))
-        states.append(FaceState(row[:30].astype(np.float32), pose, index / fps))
+        expression, torso = row[:30].astype(np.float32), (0.01 * row[30:]).astype(np.float32)
+        states.append(FaceState(expression, pose, index / fps, torso=torso))
     return states
+
+
+def tables_of(states):
+    """Return coding tables fitted to ``states``."""
+    expressions, torsos = (np.stack([getattr(state, name) for state in states]) for name in ("expression", "torso"))
+    return CodecTables.fit(expressions, [state.pose for state in states], torsos)
 
 
 class SmallAvatar:
     def __init__(self, seed=5, meta=None):
-        states = wandering_states(seed=seed)
-        self.tables = CodecTables.fit(np.stack([s.expression for s in states]), [s.pose for s in states])
+        self.tables = tables_of(wandering_states(seed=seed))
         self.meta = meta or {"name": "small"}
         self.digest = hashlib.sha256(bytes(self.tables) + repr(self.meta).encode()).digest()
         self.short_id = self.digest[:2]
@@ -37,9 +43,9 @@ class SmallAvatar:
     def embed(self, expression):
         return expression[:SIZE]
 
-    def render(self, expression, pose, width, height):
+    def render(self, state, width, height):
         """The grey level tells the first coefficient, as far as 8 bits can."""
-        level = int(np.clip(128 + 20 * expression[0], 0, 255))
+        level = int(np.clip(128 + 20 * state.expression[0], 0, 255))
         return np.full((height, width, 3), level, np.uint8)
 
 

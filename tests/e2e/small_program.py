@@ -12,13 +12,11 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).resolve().parent]
 
-import numpy as np  # noqa: E402
-
 import app.cli  # noqa: E402
 from codec.avatar_file import AvatarFile  # noqa: E402
 from codec.recording import Recording  # noqa: E402
 from codec.tables import CodecTables  # noqa: E402
-from tests.e2e.small_avatar import PlainBudget, SmallAvatar, wandering_states  # noqa: E402
+from tests.e2e.small_avatar import PlainBudget, SmallAvatar, tables_of, wandering_states  # noqa: E402
 
 
 class FileAvatar(SmallAvatar):
@@ -42,7 +40,7 @@ def make_files(folder, **meta):
     states = wandering_states()
     face = folder / "small.face"
     Recording(25.0, states, b"small").write(face)
-    tables = CodecTables.fit(np.stack([state.expression for state in states]), [state.pose for state in states])
+    tables = tables_of(states)
     meta = {"name": "small", "demo": True, "recordings": [hashlib.sha256(face.read_bytes()).hexdigest()], **meta}
     avatar = folder / "small.avatar"
     AvatarFile({"meta": json.dumps(meta).encode(), "tables": bytes(tables)}).write(avatar)

@@ -4,6 +4,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -27,6 +28,7 @@ def save_states(path: Path, states: list[FaceState], fps: float, digest: bytes) 
         expression=np.stack([state.expression for state in states]),
         rotation=np.stack([state.pose.rotation for state in states]),
         translation=np.stack([state.pose.translation for state in states]),
+        torso=np.stack([state.torso for state in states]),
         timestamp=np.array([state.timestamp for state in states]),
         fps=np.array(fps),
         digest=np.frombuffer(digest, np.uint8),
@@ -36,8 +38,9 @@ def save_states(path: Path, states: list[FaceState], fps: float, digest: bytes) 
 def load_states(path: Path) -> tuple[list[FaceState], float, bytes]:
     """Return what ``save_states`` wrote: states with embedded expressions (30,), frames a second, digest."""
     with np.load(path, allow_pickle=False) as arrays:
-        rows = zip(arrays["expression"], arrays["rotation"], arrays["translation"], arrays["timestamp"], strict=True)
-        states = [FaceState(expression, HeadPose(*pose), float(when)) for expression, *pose, when in rows]
+        poses = map(HeadPose, arrays["rotation"], arrays["translation"])
+        rows = zip(arrays["expression"], poses, arrays["timestamp"], arrays["torso"], strict=True)
+        states = [FaceState(expression, pose, float(when), torso=torso) for expression, pose, when, torso in rows]
         return states, float(arrays["fps"]), arrays["digest"].tobytes()
 
 
@@ -71,7 +74,7 @@ def job(arguments: dict[str, Any]) -> dict[str, Any]:
         for state in tracked:
             embedded, elapsed = _timed(avatar.embed, state.expression)
             embed_times.append(elapsed)
-            states.append(FaceState(embedded, state.pose, state.timestamp, state.present))
+            states.append(replace(state, expression=embedded))
     decoded, codec = _code(avatar.tables, avatar.digest, states)
     save_states(Path(arguments["states"]), decoded, fps, digest)
     codec["embed_us"] = _spread(embed_times, _MICROSECONDS) if embed_times else None
@@ -97,7 +100,7 @@ def _track(spec: str, avatar: Any, seconds: float) -> tuple[str, float, float, l
     start = clip.held_out_from()
     states: list[FaceState] = []
     times: list[float] = []
-    with open_source(str(clip.path)) as source, FaceTracker(avatar.calibration) as tracker:
+    with open_source(str(clip.path)) as source, FaceTracker(avatar.calibration, torso=avatar.torso) as tracker:
         end = start + seconds
         with Progress(end, f"tracking {clip.name}") as progress:
             for frame in source.frames():

@@ -19,9 +19,8 @@ from app.bench.speed.states import load_states, save_states
 from app.errors import UsageError
 from codec.avatar_file import AvatarFile
 from codec.recording import Recording
-from codec.tables import CodecTables
 from renderer.field_file import pack_fields
-from tests.e2e.small_avatar import wandering_states
+from tests.e2e.small_avatar import tables_of, wandering_states
 from tests.renderer.scenes import small_avatar
 
 
@@ -32,7 +31,7 @@ def files(tmp_path_factory):
     states = wandering_states(100)
     face = folder / "small.face"
     Recording(25.0, states, b"small").write(face)
-    tables = CodecTables.fit(np.stack([state.expression for state in states]), [state.pose for state in states])
+    tables = tables_of(states)
     meta = {"name": "Small", "demo": True, "recordings": [hashlib.sha256(face.read_bytes()).hexdigest()]}
     avatar = folder / "small.avatar"
     parts = {"meta": json.dumps(meta).encode(), "tables": bytes(tables), "field": pack_fields(small_avatar())}
@@ -202,4 +201,5 @@ def test_states_survive_their_file(tmp_path):
         np.testing.assert_array_equal(before.expression, after.expression)
         np.testing.assert_array_equal(before.pose.rotation, after.pose.rotation)
         np.testing.assert_array_equal(before.pose.translation, after.pose.translation)
+        np.testing.assert_array_equal(before.torso, after.torso)
         assert before.timestamp == after.timestamp
