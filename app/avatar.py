@@ -14,10 +14,11 @@ from safetensors.torch import load, save
 
 from app.errors import UsageError, UserError
 from app.tracking.calibration_record import Calibration
+from app.tracking.torso_template import TorsoTemplate
 from codec.avatar_file import AvatarFile
 from codec.embedding import Embedding, embedding_of
 from codec.errors import AvatarFileError
-from codec.face_state import HeadPose
+from codec.face_state import FaceState
 from codec.tables import CodecTables
 from renderer.avatar import Avatar
 from renderer.field_file import FieldFileError, unpack_fields
@@ -103,6 +104,11 @@ class LoadedAvatar:
         return Calibration.parse(self.file["calibration"])
 
     @cached_property
+    def torso(self) -> TorsoTemplate:
+        """What the owner's torso looks like. Raises TorsoTemplateError; AvatarFileError for a demonstration."""
+        return TorsoTemplate.parse(self.file["torso"])
+
+    @cached_property
     def embedding(self) -> Embedding:
         """The expression embedding. Raises AvatarError; AvatarFileError for a demonstration, which has none."""
         data = self.file["embedding"]
@@ -119,15 +125,20 @@ class LoadedAvatar:
         embedded: NDArray[np.float32] = self.embedding(torch.from_numpy(np.asarray(expression, np.float32))).numpy()
         return embedded
 
-    def render(self, expression: NDArray[np.float32], pose: HeadPose, width: int, height: int) -> NDArray[np.uint8]:
-        """Return the picture (height, width, 3), RGB, of the embedded expression (E,) at a pose."""
+    def render(self, state: FaceState, width: int, height: int) -> NDArray[np.uint8]:
+        """Return the picture (height, width, 3), RGB, of a state whose expression is embedded."""
 
         def tensor(values: NDArray[np.float32]) -> torch.Tensor:
             return torch.from_numpy(np.array(values, np.float32)).to(self.device)
 
         with torch.inference_mode():
             picture = self.field.render(
-                tensor(expression), tensor(pose.rotation), tensor(pose.translation), width, height
+                tensor(state.expression),
+                tensor(state.pose.rotation),
+                tensor(state.pose.translation),
+                tensor(state.torso),
+                width,
+                height,
             )
         image: NDArray[np.uint8] = picture.cpu().numpy()
         return image

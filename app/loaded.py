@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from codec.face_state import HeadPose
+from codec.face_state import FaceState
 from codec.tables import CodecTables
 
 
@@ -37,5 +37,5 @@ class DrivenAvatar(CallAvatar, Protocol):
 class RenderedAvatar(CallAvatar, Protocol):
     """What a receiver needs."""
 
-    def render(self, expression: NDArray[np.float32], pose: HeadPose, width: int, height: int) -> NDArray[np.uint8]:
-        """Return the picture (height, width, 3), RGB, of the embedded expression (30,) at a pose."""
+    def render(self, state: FaceState, width: int, height: int) -> NDArray[np.uint8]:
+        """Return the picture (height, width, 3), RGB, of a state whose expression is embedded."""

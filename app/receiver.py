@@ -252,8 +252,7 @@ class Receiver:
     def _warm_up(self) -> None:
         """Render the face at rest: the first rendering takes long, and must not teach the budget that all do."""
         limit_render_threads(self._threads)
-        rest = self._avatar.tables.rest_state(0.0)
-        self._avatar.render(rest.expression, rest.pose, *self._size)
+        self._avatar.render(self._avatar.tables.rest_state(0.0), *self._size)
 
     def _render_loop(self) -> None:
         try:
@@ -285,7 +284,7 @@ class Receiver:
     def _render(self, state: FaceState, wanted: tuple[int, int]) -> RenderedFrame:
         width, height = self._budget.choose(*wanted)
         started = time.perf_counter()
-        image = self._avatar.render(state.expression, state.pose, width, height)
+        image = self._avatar.render(state, width, height)
         seconds = time.perf_counter() - started
         self._budget.report(width, height, seconds)
         self.meter.frame_rendered(1000.0 * seconds, width, height, (width, height) != wanted, time.monotonic())

@@ -51,7 +51,14 @@ class Avatar(nn.Module):
 
     @torch.no_grad()
     def render(
-        self, expression: Tensor, rotation: Tensor, translation: Tensor, width: int, height: int, samples: int = SAMPLES
+        self,
+        expression: Tensor,
+        rotation: Tensor,
+        translation: Tensor,
+        torso: Tensor,
+        width: int,
+        height: int,
+        samples: int = SAMPLES,
     ) -> Tensor:
         """Render one frame.
 
@@ -59,6 +66,7 @@ class Avatar(nn.Module):
             expression: (E,) embedded.
             rotation: (3, 3) head space to camera space.
             translation: (3,) cm.
+            torso: (6,) its motion, see `TorsoField.forward`.
             width: pixels; the frame fills the smaller side and lies in the middle of the larger one.
             height: pixels.
             samples: field evaluations a ray.
@@ -79,8 +87,8 @@ class Avatar(nn.Module):
         passed[rows, columns] = head_passed
         shows = view.torso[passed.flatten()[view.torso] > OPAQUE]
         if len(shows):
-            pose = self.torso.pose_features(rotation, translation)
-            rgb, alpha = self.torso(view.uv.view(-1, 2)[shows], pose, self.consistency_code)
+            condition = self.torso.condition(rotation, translation, torso)
+            rgb, alpha = self.torso(view.uv.view(-1, 2)[shows], torso, condition, self.consistency_code)
             flat = picture.view(-1, 3)
             flat[shows] = torch.lerp(flat[shows], rgb, alpha[:, None])
         window = picture[rows, columns]

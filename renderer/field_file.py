@@ -15,7 +15,7 @@ from renderer.head_field import HeadField, HeadFieldShape
 from renderer.occupancy import DensityGrid
 from renderer.torso_field import TorsoField, TorsoFieldShape
 
-VERSION = "1"
+VERSION = "2"
 """Changes whenever fields of before would render differently or not at all."""
 MAX_BYTES = 128 << 20
 """Of the container when decompressed."""

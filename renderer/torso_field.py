@@ -1,4 +1,4 @@
-"""The torso: a layer in the picture plane, warped by the head pose."""
+"""The torso: a layer in the picture plane, moved by its own motion and bent by the head pose."""
 
 from dataclasses import dataclass
 
@@ -12,6 +12,10 @@ LATTICE = 33
 """Points a side at which the warp is evaluated; between them it is interpolated, for a torso bends smoothly."""
 
 
+CONDITIONS = 12
+"""Numbers that bend the torso: the head's pose and the torso's motion, six each."""
+
+
 def pose_vector(rotation: Tensor, translation: Tensor) -> Tensor:
     """Return (..., 6): the rotation's axis scaled by the sine of its angle, then the translation in cm."""
     skew = 0.5 * (rotation - rotation.transpose(-1, -2))
@@ -19,13 +23,20 @@ def pose_vector(rotation: Tensor, translation: Tensor) -> Tensor:
     return torch.cat((axis, translation), -1)
 
 
+def _inverse_linear(motion: Tensor) -> Tensor:
+    """Return the inverse (2, 2) of a motion's linear part; near a singular one, which no coder sends, it is bounded."""
+    linear = torch.eye(2, device=motion.device) + motion[2:].view(2, 2)
+    a, b, c, d = linear.flatten().unbind(0)
+    return torch.stack((torch.stack((d, -b)), torch.stack((-c, a)))) / (a * d - b * c).clamp_min(0.1)
+
+
 @dataclass(frozen=True, slots=True)
 class TorsoFieldShape:
     """Sizes of a torso field."""
 
-    channels: int = 16
-    resolution: int = 128
-    """Texels a side of the canonical torso plane."""
+    channels: int = 8
+    resolution: int = 256
+    """Texels a side of the canonical torso plane: a collar has finer edges than a head."""
     width: int = 64
     code: int = 8
     """Size of the consistency code."""
@@ -34,36 +45,40 @@ class TorsoFieldShape:
 
 
 class TorsoField(nn.Module):
-    """Colour and opacity of the torso and neck at a point of the frame, for a head pose.
+    """Colour and opacity of the torso and neck at a point of the frame, for a head pose and a motion of the torso.
 
-    Seen from a fixed camera a torso moves little in depth, so the second field of the paper is a plane: a small network
-    bends frame coordinates into the canonical plane by the head pose, the plane is read there, and a decoder gives
-    colour and opacity. It continues below the chin, so that head and torso overlap instead of meeting at a seam.
+    Seen from a fixed camera a torso moves little in depth, so the second field of the paper is a plane: the torso's own
+    motion, which is tracked and sent, takes frame coordinates into the canonical plane; a small network bends them by
+    what head and torso do together; the plane is read there, and a decoder gives colour and opacity. It continues below
+    the chin, so that head and torso overlap instead of meeting at a seam.
     """
 
-    pose_mean: Tensor
-    pose_scale: Tensor
+    centre: Tensor
+    condition_mean: Tensor
+    condition_scale: Tensor
     lattice: Tensor
 
     def __init__(self, shape: TorsoFieldShape | None = None):
         super().__init__()
         self.shape = shape = shape or TorsoFieldShape()
-        self.register_buffer("pose_mean", torch.zeros(6))
-        self.register_buffer("pose_scale", torch.ones(6))
+        self.register_buffer("centre", torch.full((2,), 0.5))
+        """Of the torso's motion, frame coordinates."""
+        self.register_buffer("condition_mean", torch.zeros(CONDITIONS))
+        self.register_buffer("condition_scale", torch.ones(CONDITIONS))
         self.plane = nn.Parameter(torch.randn(1, shape.channels, shape.resolution, shape.resolution) * 0.1)
         encoded = 2 + 4 * shape.octaves
         bend = nn.Linear(shape.width, 2)
         nn.init.zeros_(bend.weight)
         nn.init.zeros_(bend.bias)
         self.warp = nn.Sequential(
-            nn.Linear(encoded + 6 + shape.code, shape.width),
+            nn.Linear(encoded + CONDITIONS + shape.code, shape.width),
             nn.ReLU(),
             nn.Linear(shape.width, shape.width),
             nn.ReLU(),
             bend,
         )
         self.shade = nn.Linear(shape.channels, shape.width)
-        self.shade_condition = nn.Linear(6 + shape.code, shape.width, bias=False)
+        self.shade_condition = nn.Linear(CONDITIONS + shape.code, shape.width, bias=False)
         self.colour = nn.Linear(shape.width, 4)
         nn.init.normal_(self.shade_condition.weight, std=0.02)
         lattice = torch.linspace(-1.0, 1.0, LATTICE)
@@ -74,37 +89,51 @@ class TorsoField(nn.Module):
             waves += [torch.sin(points * (2.0**octave * torch.pi)), torch.cos(points * (2.0**octave * torch.pi))]
         self.register_buffer("lattice", torch.cat(waves, -1), persistent=False)
 
-    def pose_features(self, rotation: Tensor, translation: Tensor) -> Tensor:
-        """Return the head pose relative to the enrolment footage, in its standard deviations, bounded to ±3.
+    def condition(self, rotation: Tensor, translation: Tensor, motion: Tensor) -> Tensor:
+        """Return what bends the torso, relative to the enrolment footage, in its standard deviations, bounded to ±3.
 
         Args:
             rotation: (..., 3, 3) head space to camera space.
             translation: (..., 3) cm.
+            motion: (..., 6) of the torso, see `forward`.
 
         Returns:
-            (..., 6): the sine-scaled rotation axis, then the translation.
+            (..., 12): the sine-scaled rotation axis, the translation, the motion.
         """
-        return ((pose_vector(rotation, translation) - self.pose_mean) / self.pose_scale).clamp(-3.0, 3.0)
+        values = torch.cat((pose_vector(rotation, translation), motion), -1)
+        return ((values - self.condition_mean) / self.condition_scale).clamp(-3.0, 3.0)
 
     @torch.no_grad()
-    def initialise(self, rotations: Tensor, translations: Tensor) -> None:
-        """Take the mean and spread of the (N, 3, 3) rotations and (N, 3) translations of the enrolment footage."""
-        poses = pose_vector(rotations, translations)
-        self.pose_mean.copy_(poses.mean(0))
-        self.pose_scale.copy_(poses.std(0).clamp_min(1e-3))
+    def initialise(self, centre: Tensor, rotations: Tensor, translations: Tensor, motions: Tensor) -> None:
+        """Take over where the torso is and how the enrolment footage spreads.
 
-    def forward(self, uv: Tensor, pose: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
+        Args:
+            centre: (2,) of the torso's motion, frame coordinates.
+            rotations: (N, 3, 3) head space to camera space.
+            translations: (N, 3) cm.
+            motions: (N, 6) of the torso.
+        """
+        self.centre.copy_(centre)
+        values = torch.cat((pose_vector(rotations, translations), motions), -1)
+        self.condition_mean.copy_(values.mean(0))
+        self.condition_scale.copy_(values.std(0).clamp_min(1e-3))
+
+    def forward(self, uv: Tensor, motion: Tensor, condition: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
         """Evaluate the torso.
 
         Args:
             uv: (N, 2) frame coordinates in [0, 1].
-            pose: (6,) of ``pose_features``.
+            motion: (6,) of the torso: displacement in frame sides, then the deviation of the 2 x 2 linear part from the
+                identity, row by row. A point p of the canonical plane is seen at
+                ``centre + displacement + linear (p - centre)``.
+            condition: (12,) of ``condition``.
             code: (code,) the consistency code shared with the head.
 
         Returns:
             ``rgb`` (N, 3) in [0, 1] and ``alpha`` (N,) in [0, 1].
         """
-        condition = torch.cat((pose, code))
+        condition = torch.cat((condition, code))
+        uv = self.centre + (uv - self.centre - motion[:2]) @ _inverse_linear(motion).T
         offsets = self.warp(torch.cat((self.lattice, condition.expand(len(self.lattice), -1)), -1)) * 0.1
         offsets = offsets.T.reshape(1, 2, LATTICE, LATTICE)
         centred = (uv * 2.0 - 1.0)[None, None]

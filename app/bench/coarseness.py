@@ -30,7 +30,7 @@ def training_states(spec: ClipSpec, avatar: LoadedAvatar) -> list[FaceState]:
                 progress.update(frame.timestamp)
                 yield frame
 
-        return [state for state in track_frames(enrolled(), avatar.calibration) if state.present]
+        return [state for state in track_frames(enrolled(), avatar.calibration, avatar.torso) if state.present]
 
 
 def coarser(avatar: LoadedAvatar, states: list[FaceState], coarseness: float, name: str, label: str) -> OurCodec:

@@ -65,7 +65,10 @@ class OurCodec:
         """Track, embed, quantise and entropy-code every frame into the packet that a call would send."""
         encoder = FrameEncoder(self.tables, self.avatar.digest, self.avatar.embed)
         packets = []
-        with FaceTracker(self.avatar.calibration) as tracker, Progress(len(frames), "tracking") as progress:
+        with (
+            FaceTracker(self.avatar.calibration, torso=self.avatar.torso) as tracker,
+            Progress(len(frames), "tracking") as progress,
+        ):
             for index, frame in enumerate(frames):
                 state = tracker.track(camera_picture(frame, self.framing), index / fps)
                 packets.append(bytes(encoder.encode(state)))
@@ -81,7 +84,7 @@ class OurCodec:
             for index, packet in enumerate(coded.packets):
                 state = decoder.decode(packet, now)
                 now = state.timestamp
-                frames[index] = self.avatar.render(state.expression, state.pose, size, size)
+                frames[index] = self.avatar.render(state, size, size)
                 progress.update(index + 1)
         return frames
 

@@ -73,7 +73,7 @@ def _record(args: argparse.Namespace, avatar: "LoadedAvatar", states: "list[Face
         Progress(len(states), f"rendering on {avatar.device_name}") as progress,
     ):
         for done, state in enumerate(states, 1):
-            writer.write(avatar.render(state.expression, state.pose, args.width, args.height))
+            writer.write(avatar.render(state, args.width, args.height))
             progress.update(done)
     print(f"{args.record}: {len(states)} frames, {args.width} × {args.height}, {fps:g} a second")
     return 0
@@ -98,7 +98,7 @@ def _show(args: argparse.Namespace, avatar: "LoadedAvatar", states: "list[FaceSt
     def render(state: "FaceState", width: int, height: int) -> "NDArray[np.uint8]":
         w, h = budget.choose(width, height)
         before = time.perf_counter()
-        image: NDArray[np.uint8] = avatar.render(state.expression, state.pose, w, h)
+        image: NDArray[np.uint8] = avatar.render(state, w, h)
         seconds = time.perf_counter() - before
         budget.report(w, h, seconds)
         meter.frame_rendered(1000 * seconds, w, h, (w, h) != (width, height), time.monotonic())

@@ -93,7 +93,7 @@ def _face(args: argparse.Namespace, avatar: "LoadedAvatar", on_picture: "Picture
     refuse_driving(file, args.avatar, args.source)
     source = open_source(args.source, loop=args.loop)
     try:
-        return TrackedFace(source, FaceTracker(avatar.calibration), on_picture)
+        return TrackedFace(source, FaceTracker(avatar.calibration, torso=avatar.torso), on_picture)
     except BaseException:
         source.close()
         raise

@@ -1,7 +1,7 @@
 """From a trained field to an avatar file: expression units, coding tables, measured quality."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -14,7 +14,6 @@ from codec.avatar_file import AvatarFile
 from codec.decoder import FrameDecoder
 from codec.embedding import Embedding
 from codec.encoder import FrameEncoder
-from codec.face_state import FaceState
 from codec.table_fitting import expression_steps
 from codec.tables import CodecTables
 from renderer.avatar import Avatar
@@ -63,7 +62,7 @@ def finish(
     avatar.rescale_expression(shift, scale)
     avatar.forget_view()
     embedding.requires_grad_(False)
-    embedded = embedding(tracked).numpy()
+    embedded: NDArray[np.float32] = embedding(tracked).numpy()
     tables = CodecTables.fit(
         embedded,
         [state.pose for state in footage.states],
@@ -93,6 +92,7 @@ def finish(
     sections = {
         "meta": json.dumps(meta).encode(),
         "calibration": bytes(footage.calibration),
+        "torso": bytes(footage.torso),
         "embedding": pack_embedding(embedding),
         "tables": bytes(tables),
         "field": packed,
@@ -107,14 +107,16 @@ def expression_sensitivity(
     chosen = np.linspace(0, len(embedded) - 1, PROBE_FRAMES).round().astype(int)
     squares = np.zeros(embedded.shape[1])
     for index in chosen:
-        pose = footage.states[index].pose
-        rotation, translation = torch.from_numpy(pose.rotation), torch.from_numpy(pose.translation)
+        state = footage.states[index]
+        rotation, translation = torch.from_numpy(state.pose.rotation), torch.from_numpy(state.pose.translation)
+        torso = torch.from_numpy(state.torso)
         for component in range(embedded.shape[1]):
             pictures = []
             for offset in (-0.5, 0.5):
                 expression = torch.from_numpy(embedded[index].copy())
                 expression[component] += offset
-                pictures.append(avatar.render(expression, rotation, translation, PROBE_SIZE, PROBE_SIZE).float() / 255)
+                picture = avatar.render(expression, rotation, translation, torso, PROBE_SIZE, PROBE_SIZE)
+                pictures.append(picture.float() / 255)
             squares[component] += float((pictures[1] - pictures[0]).square().mean())
     sensitivity: NDArray[np.float64] = np.sqrt(squares / PROBE_FRAMES)
     return sensitivity
@@ -133,13 +135,15 @@ def measure(avatar: Avatar, tables: CodecTables, footage: EnrolmentFootage, embe
     held_out = footage.held_out
     full, head, sizes = [], [], []
     for frame in range(len(held_out)):
-        pose = footage.held_out_states[frame].pose
-        packet = bytes(encoder.encode(FaceState(embedded[frame], pose, frame / footage.fps)))
+        tracked = footage.held_out_states[frame]
+        sent = replace(tracked, expression=embedded[frame], timestamp=frame / footage.fps)
+        packet = bytes(encoder.encode(sent))
         state = decoder.decode(packet, frame / footage.fps)
         picture = avatar.render(
             torch.from_numpy(state.expression),
             torch.from_numpy(state.pose.rotation),
             torch.from_numpy(state.pose.translation),
+            torch.from_numpy(state.torso),
             held_out.images.shape[2],
             held_out.images.shape[1],
         )

@@ -1,7 +1,7 @@
-"""From a clip to what a field trains on: tracked, cut to a square, segmented."""
+"""From a clip to what a field trains on: face tracked, cut to a square, segmented, torso tracked."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 
 from app.capture.source import Frame, open_source
 from app.enrolment.framing import Framing
+from app.enrolment.torso import learn_torso
 from app.errors import UserError
 from app.progress import Progress
 from app.tracking.calibration_record import Calibration
 from app.tracking.morphable_model import MorphableModel
 from app.tracking.segmenter import open_segmenter
+from app.tracking.torso_template import FrameCamera, TorsoTemplate, frame_picture
+from app.tracking.torso_tracker import TorsoTracker
 from app.tracking.tracker import detect_landmarks, open_landmarker
 from codec.face_state import FaceState
 from renderer.camera import Camera
@@ -47,6 +50,7 @@ class EnrolmentFootage:
     held_out: Footage
     """Later frames than any the training, the calibration or the tables saw."""
     calibration: Calibration
+    torso: TorsoTemplate
     framing: Framing
     states: list[FaceState]
     """Of every frame of the training span that shows the face, for the codec's tables."""
@@ -65,7 +69,7 @@ def span(frames: Iterator[Frame], start: float, stop: float) -> Iterator[Frame]:
 
 
 def collect_footage(clip: str, start: float, stop: float | None, size: int) -> EnrolmentFootage:
-    """Read a clip twice: first landmarks, calibration and states, then the pictures that are kept.
+    """Read a clip three times: landmarks, calibration and states; the pictures that are kept; the torso's motion.
 
     Args:
         clip: path of a clip.
@@ -106,12 +110,18 @@ def collect_footage(clip: str, start: float, stop: float | None, size: int) -> E
     framing = Framing.around(centres, track.width, track.height)
     kept = np.concatenate((training, validation, held_out))
     images, masks = _pictures(clip, start, wanted, set(kept.tolist()), framing, size)
+    seen = slice(0, len(training))
+    frames = [frame_picture(image, (0, 0, size))[0] for image in images[seen]]
+    torso = learn_torso(frames, masks[seen], FrameCamera(*framing.camera(calibration.focal)))
+    states = _with_torso(clip, start, wanted, torso, calibration.focal, states)
     footage = Footage(
         images=torch.from_numpy(images),
         masks=torch.from_numpy(masks),
         expressions=torch.from_numpy(np.stack([states[index].expression for index in kept])),
         rotations=torch.from_numpy(np.stack([states[index].pose.rotation for index in kept])),
         translations=torch.from_numpy(np.stack([states[index].pose.translation for index in kept])),
+        torso_motions=torch.from_numpy(np.stack([states[index].torso for index in kept])),
+        torso_centre=torch.from_numpy(torso.centre.astype(np.float32)),
         camera=Camera(*framing.camera(calibration.focal)),
     )
     return EnrolmentFootage(
@@ -119,6 +129,7 @@ def collect_footage(clip: str, start: float, stop: float | None, size: int) -> E
         footage.select(slice(len(training), len(kept) - len(held_out))),
         footage.select(slice(len(kept) - len(held_out), len(kept))),
         calibration,
+        torso,
         framing,
         [state for state in states[:before] if state.present],
         [states[index] for index in held_out],
@@ -152,3 +163,17 @@ def _pictures(
                 done += 1
                 progress.update(done)
     return images, masks
+
+
+def _with_torso(
+    clip: str, start: float, stop: float, template: TorsoTemplate, focal: float, states: list[FaceState]
+) -> list[FaceState]:
+    """Return the states with the motion of the torso, as a live tracker finds it."""
+    tracker = TorsoTracker(template, focal)
+    complete = []
+    with open_source(clip) as source, Progress(len(states), "following the torso") as progress:
+        for state, frame in zip(states, span(source.frames(), start, stop), strict=True):
+            motion = tracker.track(frame.image, frame.timestamp) if state.present else tracker.held
+            complete.append(replace(state, torso=motion))
+            progress.update(len(complete))
+    return complete

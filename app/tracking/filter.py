@@ -62,16 +62,18 @@ class FilterSettings:
     """Units of a coefficient."""
 
 
-class _Vector:
+class VectorFilter:
     """One filtered vector; its components share one gain, or each has its own."""
 
     def __init__(self, gains: Gains, start: Array, joint: bool) -> None:
+        """Begin at rest at ``start`` (...)."""
         self._gains = gains
         self._joint = joint
         self.value = start
         self._velocity = np.zeros_like(start)
 
     def update(self, measured: Array, interval: float) -> None:
+        """Take in what is measured (...) ``interval`` seconds after the last time; `value` is the result."""
         speed = np.linalg.norm(self._velocity, axis=-1, keepdims=True) if self._joint else np.abs(self._velocity)
         alpha, beta, persistence = self._gains.at(speed, interval)
         velocity = persistence * self._velocity
@@ -103,7 +105,7 @@ class StateFilter:
 
     def __init__(self, settings: FilterSettings | None = None) -> None:
         self._settings = settings or FilterSettings()
-        self._parts: tuple[_Rotation, _Vector, _Vector, _Vector] | None = None
+        self._parts: tuple[_Rotation, VectorFilter, VectorFilter, VectorFilter] | None = None
         self._time = 0.0
 
     def update(self, parameters: Parameters, timestamp: float) -> Parameters:
@@ -112,9 +114,9 @@ class StateFilter:
         if self._parts is None:
             self._parts = (
                 _Rotation(settings.rotation, parameters.rotation),
-                _Vector(settings.position, parameters.centre[:2], joint=True),
-                _Vector(settings.depth, parameters.centre[2:], joint=True),
-                _Vector(settings.expression, parameters.expression, joint=False),
+                VectorFilter(settings.position, parameters.centre[:2], joint=True),
+                VectorFilter(settings.depth, parameters.centre[2:], joint=True),
+                VectorFilter(settings.expression, parameters.expression, joint=False),
             )
             self._time = timestamp
             return parameters

@@ -1,7 +1,7 @@
 """The face tracker: pictures in, face states out; live frame by frame, or a whole recording in two passes."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +16,8 @@ from app.tracking.landmark_tables import LandmarkTables
 from app.tracking.landmarker import FACES, FaceLandmarker, Landmarks
 from app.tracking.morphable_model import MorphableModel
 from app.tracking.person import PersonModel
+from app.tracking.torso_template import TorsoTemplate
+from app.tracking.torso_tracker import TorsoTracker
 from codec.face_state import FaceState
 
 LANDMARKER_ASSET = "face_landmarker.task"
@@ -58,8 +60,13 @@ class FaceTracker:
     enough to look at, but the coefficients change their meaning at that moment. An avatar brings its own calibration.
     """
 
-    def __init__(self, calibration: Calibration | None, landmarker: FaceLandmarker | None = None) -> None:
-        """Load the models.
+    def __init__(
+        self,
+        calibration: Calibration | None,
+        landmarker: FaceLandmarker | None = None,
+        torso: TorsoTemplate | None = None,
+    ) -> None:
+        """Load the models; without a template of the torso, it is left at rest.
 
         Raises:
             AssetError: the landmarker's model file cannot be had.
@@ -73,6 +80,7 @@ class FaceTracker:
             self.calibration = calibration
         self._person = person_model(self._model, self.calibration)
         self._landmarker = landmarker or open_landmarker()
+        self._torso = None if torso is None else TorsoTracker(torso, self.calibration.focal)
         self._estimator: StateEstimator | None = None
         self._size = (0, 0)
         self._kept: list[Landmarks] | None = [] if calibration is None else None
@@ -92,7 +100,12 @@ class FaceTracker:
         landmarks = self._landmarker.detect(image, timestamp)
         if landmarks is not None and self._kept is not None:
             self._get_to_know(landmarks)
-        return self._estimator.update(landmarks, timestamp)
+        state = self._estimator.update(landmarks, timestamp)
+        if self._torso is None:
+            return state
+        # Without a face the body may be anybody's.
+        motion = self._torso.track(image, timestamp) if state.present else self._torso.held
+        return replace(state, torso=motion)
 
     def close(self) -> None:
         """Free the landmarker."""
@@ -174,11 +187,14 @@ def detect_landmarks(
 
 
 def track_frames(
-    frames: Iterable[Frame], calibration: Calibration, progress: Callable[[int], None] | None = None
+    frames: Iterable[Frame],
+    calibration: Calibration,
+    torso: TorsoTemplate | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> list[FaceState]:
     """Track a recording of a calibrated person in one pass; ``progress`` is called with the number of frames done."""
     states = []
-    with FaceTracker(calibration) as tracker:
+    with FaceTracker(calibration, torso=torso) as tracker:
         for frame in frames:
             states.append(tracker.track(frame.image, frame.timestamp))
             if progress is not None:

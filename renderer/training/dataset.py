@@ -26,6 +26,10 @@ class Footage:
     """(F, 3, 3) float32, head space to camera space."""
     translations: Tensor
     """(F, 3) float32, cm."""
+    torso_motions: Tensor
+    """(F, 6) float32, see `renderer.torso_field.TorsoField.forward`."""
+    torso_centre: Tensor
+    """(2,) float32, frame coordinates."""
     camera: Camera
 
     def __len__(self) -> int:
@@ -39,6 +43,8 @@ class Footage:
             self.expressions[index],
             self.rotations[index],
             self.translations[index],
+            self.torso_motions[index],
+            self.torso_centre,
             self.camera,
         )
 
@@ -50,6 +56,8 @@ class Footage:
             self.expressions.to(device),
             self.rotations.to(device),
             self.translations.to(device),
+            self.torso_motions.to(device),
+            self.torso_centre.to(device),
             self.camera,
         )
 

@@ -48,8 +48,8 @@ class TrainingSettings:
     smoothness: float = 5e-7
     """Weight of the roughness of the expression's planes, of which a tenth is looked at in each step: without it their
     texels are white noise, which an expression that was not seen before shows as sand on the skin."""
-    pose_noise: float = 0.15
-    """Standard deviation added to the torso's pose features, whose own is 1: it must not learn them by heart."""
+    condition_noise: float = 0.15
+    """Standard deviation added to what bends the torso, whose own is 1: it must not be learned by heart."""
     coverage: float = 0.01
     """Weight of the segmentation's loss against the photometric one."""
     geometry_steps: int = 250
@@ -122,7 +122,7 @@ class Trainer:
         grid, self.hull, self._distances = _grid_around_head(footage, surface)
         head = HeadField(grid.box_min, grid.box_max, _expression_window(grid, surface.face_centre, shape), shape)
         torso = TorsoField()
-        torso.initialise(footage.rotations, footage.translations)
+        torso.initialise(footage.torso_centre, footage.rotations, footage.translations, footage.torso_motions)
         # Not trained: a background that learns takes up what the head's outline gets wrong, as rings around it.
         self.backgrounds = background_over_time(footage, settings.background_knots)
         self.avatar = Avatar(head, torso, grid, self.backgrounds[-1].clone(), footage.camera).to(self.device)
@@ -216,6 +216,7 @@ class Trainer:
                 expressions[frame],
                 footage.rotations[frame].to(self.device),
                 footage.translations[frame].to(self.device),
+                footage.torso_motions[frame].to(self.device),
                 self.size,
                 self.size,
             ).cpu()
@@ -290,9 +291,10 @@ class Trainer:
         directions = self._directions[pixels]
         samples = self.settings.samples
         head, passed = avatar.render_head(planes, directions, rotation, translation, samples, jitter=True)
-        pose = avatar.torso.pose_features(rotation, translation)
-        pose = pose + torch.randn_like(pose) * self.settings.pose_noise
-        torso, alpha = avatar.torso(self._uv[pixels], pose, avatar.consistency_code)
+        motion = footage.torso_motions[frame]
+        condition = avatar.torso.condition(rotation, translation, motion)
+        condition = condition + torch.randn_like(condition) * self.settings.condition_noise
+        torso, alpha = avatar.torso(self._uv[pixels], motion, condition, avatar.consistency_code)
         alpha = alpha * self._torso_extent[pixels]
         behind = self._background(frame, pixels)
         rgb = head + passed[:, None] * (alpha[:, None] * torso + (1.0 - alpha[:, None]) * behind)

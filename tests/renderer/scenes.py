@@ -10,7 +10,7 @@ from renderer.camera import Camera, camera_directions, frame_coordinates
 from renderer.head_field import HeadField, HeadFieldShape
 from renderer.occupancy import DensityGrid
 from renderer.rays import head_space_rays
-from renderer.torso_field import TorsoField
+from renderer.torso_field import TorsoField, TorsoFieldShape
 from renderer.training.dataset import BACKGROUND, BODY, HEAD, Footage, HeadSurface
 
 SMALL = HeadFieldShape(expression=30, channels=8, resolution=32, moving_channels=4, moving_resolution=16, width=32)
@@ -26,7 +26,7 @@ def small_avatar(seed: int = 0) -> Avatar:
     grid = DensityGrid(low, high, 16)
     centres = grid.voxel_centres()
     grid.density.view(-1).copy_((centres.norm(dim=-1) < RADIUS + 1.5).float() * 2.0)
-    avatar = Avatar(head, TorsoField(), grid, torch.rand(32, 32, 3), CAMERA)
+    avatar = Avatar(head, TorsoField(TorsoFieldShape(resolution=64)), grid, torch.rand(32, 32, 3), CAMERA)
     return avatar.requires_grad_(False)
 
 
@@ -71,7 +71,14 @@ def ball_footage(frames: int, size: int, seed: int = 0) -> Footage:
         rotations.append(rotation)
         translations.append(translation)
     return Footage(
-        torch.stack(images), torch.stack(masks), expressions, torch.stack(rotations), torch.stack(translations), CAMERA
+        torch.stack(images),
+        torch.stack(masks),
+        expressions,
+        torch.stack(rotations),
+        torch.stack(translations),
+        torch.zeros(frames, 6),
+        torch.tensor([0.5, 0.9]),
+        CAMERA,
     )
 
 

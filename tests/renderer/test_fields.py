@@ -6,7 +6,7 @@ import torch
 from renderer.occupancy import DensityGrid
 from tests.renderer.scenes import SMALL, small_avatar, turned
 
-POSE = (turned(0.1, 0.05), torch.tensor([0.5, 1.0, -60.0]))
+POSE = (turned(0.1, 0.05), torch.tensor([0.5, 1.0, -60.0]), torch.tensor([0.02, -0.01, 0.1, 0.0, -0.05, 0.0]))
 
 
 def test_planes_are_static_planes_plus_the_combination_of_the_basis() -> None:
@@ -84,8 +84,8 @@ def test_a_larger_rendering_shows_the_same_picture() -> None:
 
 def test_a_head_out_of_the_picture_leaves_torso_and_background() -> None:
     avatar = small_avatar()
-    away = avatar.render(torch.zeros(30), POSE[0], torch.tensor([500.0, 0.0, -60.0]), 32, 32)
-    behind = avatar.render(torch.zeros(30), POSE[0], torch.tensor([0.0, 0.0, 60.0]), 32, 32)
+    away = avatar.render(torch.zeros(30), POSE[0], torch.tensor([500.0, 0.0, -60.0]), POSE[2], 32, 32)
+    behind = avatar.render(torch.zeros(30), POSE[0], torch.tensor([0.0, 0.0, 60.0]), POSE[2], 32, 32)
     assert torch.isfinite(away.float()).all()
     assert behind.shape == away.shape
 

@@ -47,7 +47,7 @@ def test_training_learns_shape_colour_and_expression_of_held_out_views() -> None
         expression[index] = value
         with torch.no_grad():
             embedded = training.embedding(expression)
-        pose = torch.eye(3), torch.tensor([0.0, 1.0, -60.0])
+        pose = torch.eye(3), torch.tensor([0.0, 1.0, -60.0]), torch.zeros(6)
         picture = training.avatar.render(embedded, *pose, 64, 64).float()
         return picture[32 + 5 : 32 + 8, 30:34, 0].mean()
 

@@ -71,7 +71,7 @@ def count_frame(avatar: "LoadedAvatar", states: "Sequence[FaceState]", size: int
     counter = StageCounter()
     with looked_into(avatar.field, counter):
         for state in spread_out(states, COUNTED):
-            counter.frame(torch.from_numpy(avatar.render(state.expression, state.pose, size, size)))
+            counter.frame(torch.from_numpy(avatar.render(state, size, size)))
     return counter.counts.a_frame()
 
 

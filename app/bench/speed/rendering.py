@@ -47,6 +47,7 @@ class FrameTimer:
                 tensor(state.expression),
                 tensor(state.pose.rotation),
                 tensor(state.pose.translation),
+                tensor(state.torso),
                 self._size,
                 self._size,
             )

@@ -1,5 +1,6 @@
 """From a trained field to an avatar file that a call can open."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from app.enrolment.export import finish
 from app.enrolment.footage import EnrolmentFootage
 from app.enrolment.framing import Framing
 from app.tracking.calibration_record import Calibration
+from app.tracking.torso_template import SIDE, ColourMix, FrameCamera, TorsoTemplate
 from codec.avatar_file import AvatarFile
 from codec.embedding import ExpressionEmbedding
 from codec.face_state import FaceState, HeadPose
@@ -19,6 +21,7 @@ from renderer.training.trainer import Trainer, TrainingSettings
 from tests.renderer.scenes import SMALL, ball_footage, ball_surface
 
 OWNER = bytes(range(32))
+NOWHERE = np.zeros((SIDE, SIDE), bool)
 
 
 def states(footage: Footage) -> list[FaceState]:
@@ -40,6 +43,9 @@ def enrolled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, EnrolmentF
         ball_footage(2, 64, seed=5),
         held_out,
         Calibration.mean_face(40, b"12345678"),
+        TorsoTemplate(
+            FrameCamera(2.0, 0.5, 0.5), ColourMix(0.3, 0.4, 0.3), np.zeros((SIDE, SIDE), np.float32), NOWHERE
+        ),
         Framing(64, 64, 0, 0, 64),
         states(training),
         states(held_out),
@@ -69,7 +75,7 @@ def test_the_file_opens_as_a_call_needs_it(enrolled: tuple[Path, EnrolmentFootag
     assert avatar.calibration.model_digest == b"12345678"
     embedded = avatar.embed(footage.states[0].expression)
     assert embedded.shape == (30,)
-    picture = avatar.render(embedded, footage.states[0].pose, 40, 30)
+    picture = avatar.render(replace(footage.states[0], expression=embedded), 40, 30)
     assert picture.shape == (30, 40, 3)
     assert picture.dtype == np.uint8
 

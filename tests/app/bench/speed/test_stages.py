@@ -14,7 +14,7 @@ NEAR = torch.tensor([0.0, 0.0, -20.0])
 
 
 def render(avatar, translation):
-    return avatar.render(torch.zeros(30), torch.eye(3), translation, SIZE, SIZE)
+    return avatar.render(torch.zeros(30), torch.eye(3), translation, torch.zeros(6), SIZE, SIZE)
 
 
 def count(avatar, translation):
