@@ -110,7 +110,8 @@ def describe_recording(name: str, face: Recording, size: int) -> Description:
         Line("stored in", f"{8 * size / count:.0f} bits a frame, {size * 8 / 1000 / face.duration:.2f} kbit/s"),
     ]
     if seen:
-        lines += [Line("head", head_words(seen)), Line("expression", expression_words(seen))]
+        lines += [Line("head", head_words(seen)), Line("torso", torso_words(seen))]
+        lines.append(Line("expression", expression_words(seen)))
     return Description(f"{name}: a recording, {byte_count(size)}", lines)
 
 
@@ -137,6 +138,13 @@ def head_words(states: Iterable[FaceState]) -> str:
     nod = np.degrees(np.arcsin(np.clip(nose[:, 1], -1.0, 1.0)))
     distance = np.array([-float(state.pose.translation[2]) for state in states])
     return f"turns {span(turn)}° to the right of the picture, rises {span(nod)}°, {span(distance)} cm from the camera"
+
+
+def torso_words(states: Iterable[FaceState]) -> str:
+    """Say how far the torso moves in the frame, and how much it leans, turns and grows."""
+    torsos = 100 * np.stack([state.torso for state in states]).astype(np.float64)
+    right, down, warp = span(torsos[:, 0]), span(torsos[:, 1]), np.abs(torsos[:, 2:]).max()
+    return f"moves {right} % of the frame to the right and {down} % down, warps by up to {warp:.0f} %"
 
 
 def expression_words(states: Iterable[FaceState]) -> str:

@@ -1,4 +1,4 @@
-"""What crosses the network, drawn: the expression as bars, the head's pose as a turning globe, the size of a frame."""
+"""What crosses the network, drawn: expression as bars, head as a turning globe on moving shoulders, size of a frame."""
 
 import itertools
 import math
@@ -6,7 +6,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, QRectF, Qt
-from PyQt6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen, QPolygonF
+from PyQt6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPaintEvent, QPen, QPolygonF
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from app.window import theme
@@ -17,6 +17,14 @@ from codec.face_state import FaceState
 EXPRESSION_REACH = 3.0
 """An embedded coefficient of this size fills its bar: they have about unit variance."""
 GLOBE_RINGS = 5
+
+TORSO_SCALE = 300.0
+"""Of the card's 480 units, for the side of the frame in which the torso moves."""
+
+_SHOULDER = np.array(
+    [[0.07, -0.19], [0.07, -0.12], [0.09, -0.105], [0.19, -0.085], [0.26, -0.07], [0.3, -0.02], [0.315, 0.06]]
+)
+"""(7, 2) neck, shoulder and arm on the right of the picture as two cubic curves, from the torso's centre."""
 
 
 def globe_lines(rotation: NDArray[np.float32]) -> list[tuple[NDArray[np.float64], bool]]:
@@ -49,6 +57,18 @@ def globe_lines(rotation: NDArray[np.float32]) -> list[tuple[NDArray[np.float64]
             piece = turned[max(start - 1, 0) : stop]
             lines.append((np.stack([piece[:, 0], -piece[:, 1]], 1), bool(towards[start])))
     return lines
+
+
+def shoulder_curves(torso: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return both shoulders (2, 7, 2) of a torso that has moved by ``torso`` (6,).
+
+    Each is two cubic curves that share their middle point, from the neck outwards, in sides of the frame from where the
+    torso's centre is when it has not moved: x right, y down.
+    """
+    moved = torso.astype(np.float64)
+    both = np.stack([_SHOULDER * [-1, 1], _SHOULDER])
+    curves: NDArray[np.float64] = moved[:2] + both @ (np.eye(2) + moved[2:].reshape(2, 2)).T
+    return curves
 
 
 class SignalView(QWidget):
@@ -85,7 +105,8 @@ class SignalView(QWidget):
         painter.scale(card.width() / 480, card.width() / 480)
         if self._state is not None:
             self._paint_size(painter)
-            self._paint_globe(painter, QPointF(356, 150), 84.0, self._state)
+            self._paint_shoulders(painter, QPointF(356, 258), self._state.torso)
+            self._paint_globe(painter, QPointF(356, 128), 76.0, self._state)
             self._paint_expression(painter, QRectF(30, 318, 420, 120), self._state.expression)
         painter.end()
 
@@ -105,7 +126,28 @@ class SignalView(QWidget):
         painter.setPen(theme.TEXT_FAINT)
         painter.drawText(QPointF(30, 158), "how the head is turned,")
         painter.drawText(QPointF(30, 178), "where it is,")
-        painter.drawText(QPointF(30, 198), "and what the face does")
+        painter.drawText(QPointF(30, 198), "how the torso has moved,")
+        painter.drawText(QPointF(30, 218), "and what the face does")
+
+    @staticmethod
+    def _paint_shoulders(painter: QPainter, centre: QPointF, torso: NDArray[np.float32]) -> None:
+        colour = QColor(theme.WIRE)
+        colour.setAlpha(200)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(colour, 1.3))
+        painter.save()
+        # However far it has gone, it stays on its part of the card.
+        painter.setClipRect(QRectF(236, 20, 228, 262))
+        for curve in (TORSO_SCALE * shoulder_curves(torso) + [centre.x(), centre.y()]).tolist():
+            neck, *points = (QPointF(*point) for point in curve)
+            path = QPainterPath(neck)
+            path.cubicTo(*points[:3])
+            path.cubicTo(*points[3:])
+            painter.drawPath(path)
+        painter.restore()
+        painter.setPen(theme.TEXT_SOFT)
+        painter.setFont(theme.text_font(13))
+        painter.drawText(QRectF(centre.x() - 100, 284, 200, 20), Qt.AlignmentFlag.AlignCenter, "Head and torso")
 
     def _paint_globe(self, painter: QPainter, centre: QPointF, radius: float, state: FaceState) -> None:
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -121,10 +163,6 @@ class SignalView(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.TEXT)
         painter.drawEllipse(QPointF(centre.x() + radius * nose[0], centre.y() - radius * nose[1]), 4.5, 4.5)
-        painter.setPen(theme.TEXT_SOFT)
-        painter.setFont(theme.text_font(13))
-        caption = QRectF(centre.x() - 100, centre.y() + radius + 12, 200, 20)
-        painter.drawText(caption, Qt.AlignmentFlag.AlignCenter, "Head")
 
     @staticmethod
     def _paint_expression(painter: QPainter, area: QRectF, expression: NDArray[np.float32]) -> None:

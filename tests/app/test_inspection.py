@@ -28,6 +28,7 @@ def states(count, size, seen=lambda index: True):
             HeadPose(turned(-10 + 30 * index / (count - 1)), np.array([0, 0, -60], np.float32)),
             index / 25,
             seen(index),
+            np.array([0.05 - 0.1 * index / (count - 1), 0.03, 0, 0.07 * (index % 2), 0, 0], np.float32),
         )
         for index in range(count)
     ]
@@ -73,6 +74,8 @@ def test_a_tracked_recording_in_words(tmp_path):
     assert "any avatar can embed them" in text
     assert "turns -10 to 14°" in text
     assert "60 to 60 cm" in text
+    # A fifth of the frames has no face: what is held there does not count.
+    assert "moves -3 to 5 % of the frame to the right and 3 to 3 % down, warps by up to 7 %" in text
 
 
 def test_an_embedded_recording_names_its_avatar(tmp_path):

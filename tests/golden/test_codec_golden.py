@@ -1,7 +1,7 @@
 """Bytes of version 1 of every format of the codec. A change of any of them is a change of version: add, never edit.
 
-Tables, packets and recordings have gone on to version 2 (test_codec_golden_2): theirs are refused, each in its sentence.
-How a frame is coded has not changed, but for the six parameters of the torso in the middle.
+Tables, packets and recordings have gone on to version 2 (test_codec_golden_2); here they are refused, in one sentence
+each. How a frame is coded has not changed, but for the six parameters of the torso in the middle.
 """
 
 import hashlib
