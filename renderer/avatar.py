@@ -8,6 +8,7 @@ from renderer.camera import Camera
 from renderer.compositing import composite, render_weights
 from renderer.head_field import HeadField
 from renderer.occupancy import DensityGrid
+from renderer.pose_correction import PoseCorrection
 from renderer.rays import head_space_rays
 from renderer.torso_field import TorsoField
 from renderer.view import View
@@ -41,6 +42,7 @@ class Avatar(nn.Module):
         super().__init__()
         self.head = head
         self.torso = torso
+        self.pose_correction = PoseCorrection(head.shape.expression)
         self.grid = grid
         self.register_buffer("background", background)
         self.consistency_code = nn.Parameter(torch.zeros(head.shape.code))
@@ -78,6 +80,8 @@ class Avatar(nn.Module):
         if view is None or (view.width, view.height) != (width, height):
             view = self._view = View.of(self, width, height)
         planes = self.head.blend(expression[None])[0]
+        condition = self.torso.condition(rotation, translation, torso)
+        rotation, translation = self.pose_correction(expression, rotation, translation)
         picture = view.background.clone()
         passed = torch.ones(height, width, device=picture.device)
         rows, columns = view.head_window(self.grid, self.camera, rotation, translation)
@@ -87,7 +91,6 @@ class Avatar(nn.Module):
         passed[rows, columns] = head_passed
         shows = view.torso[passed.flatten()[view.torso] > OPAQUE]
         if len(shows):
-            condition = self.torso.condition(rotation, translation, torso)
             rgb, alpha = self.torso(view.uv.view(-1, 2)[shows], torso, condition, self.consistency_code)
             flat = picture.view(-1, 3)
             flat[shows] = torch.lerp(flat[shows], rgb, alpha[:, None])
@@ -107,6 +110,7 @@ class Avatar(nn.Module):
         neutral = head.blend(shift[None])[0]
         head.static_planes.copy_(neutral)
         head.basis_planes.mul_(scale.view(-1, 1, 1, 1, 1))
+        self.pose_correction.rescale_expression(shift, scale)
 
     def _march_window(
         self, planes: Tensor, directions: Tensor, rotation: Tensor, translation: Tensor, samples: int

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from app.tracking.torso_template import MIN_PIXELS, SIDE, Extent, Tones, TorsoTemplate
 from codec.face_state import TORSO_SIZE
 
-ITERATIONS = 10
-CONVERGED = 0.01
-"""Pixels."""
+ITERATIONS = 15
+CONVERGED = 0.02
+"""Pixels by which the outermost points still move."""
 DOUBT = 1.5
 """Residuals beyond so many standard deviations (from their median) count less and less."""
 NOISE = 2.0
@@ -94,7 +94,7 @@ class TorsoAligner:
             shift = shift - linear @ step[:2]
             if not np.all(np.isfinite(shift)) or np.abs(shift).max() > MAX_SHIFT * SIDE:
                 return None
-            if np.abs(step[:2]).max() < CONVERGED:
+            if max(np.abs(step[:2]).max(), np.abs(step[2:]).max() * SIDE / 2) < CONVERGED:
                 break
         motion = np.concatenate([shift / SIDE, (linear - np.eye(2)).ravel()])
         return Alignment(motion, correlation) if correlation >= MIN_CORRELATION else None

@@ -41,6 +41,8 @@ class TrainingSettings:
     """Field evaluations a ray: few, so that the field learns to be well rendered with few."""
     plane_rate: float = 2e-2
     layer_rate: float = 2e-3
+    correction_rate: float = 1e-3
+    """Of the pose correction."""
     basis_decay: float = 0.02
     """Decoupled weight decay of the expression's planes: the guard against learning a minute of footage by heart."""
     expression_noise: float = 0.05
@@ -126,6 +128,7 @@ class Trainer:
         # Not trained: a background that learns takes up what the head's outline gets wrong, as rings around it.
         self.backgrounds = background_over_time(footage, settings.background_knots)
         self.avatar = Avatar(head, torso, grid, self.backgrounds[-1].clone(), footage.camera).to(self.device)
+        self.avatar.pose_correction.initialise(footage.rotations, footage.translations)
         self.avatar.consistency_code.requires_grad_(settings.consistency_code)
         bodies = dilate(footage.masks[:: max(1, len(footage) // 100)] == BODY, max(2, self.size // 32)).any(0)
         extent = nn.functional.adaptive_max_pool2d(bodies.float()[None], self.avatar.torso_extent.shape[0])
@@ -142,13 +145,16 @@ class Trainer:
         self._near_body = dilate(footage.masks != BACKGROUND, margin).flatten(1) & ~self._near_head
         self.steps = 0
         planes = [head.static_planes, torso.plane]
-        large = {id(parameter) for parameter in (*planes, head.basis_planes)}
-        layers = [parameter for parameter in self.avatar.parameters() if id(parameter) not in large]
+        apart = {id(parameter) for parameter in (*planes, head.basis_planes)}
+        corrections = list(self.avatar.pose_correction.parameters())
+        apart |= {id(parameter) for parameter in corrections}
+        layers = [parameter for parameter in self.avatar.parameters() if id(parameter) not in apart]
         self._optimiser = torch.optim.AdamW(
             [
                 {"params": [head.basis_planes], "lr": settings.plane_rate, "weight_decay": settings.basis_decay},
                 {"params": planes, "lr": settings.plane_rate},
                 {"params": [*layers, *self.embedding.parameters()], "lr": settings.layer_rate},
+                {"params": corrections, "lr": settings.correction_rate},
             ],
             betas=(0.9, 0.99),
             eps=1e-9,
@@ -184,9 +190,9 @@ class Trainer:
         geometry = torch.zeros(())
         if self.steps < settings.geometry_steps:
             geometry = (1.0 - self.steps / settings.geometry_steps) * self._geometry_loss(blended[0])
-        for frame, planes in zip(chosen.tolist(), blended, strict=True):
+        for frame, expression, planes in zip(chosen.tolist(), expressions.detach(), blended, strict=True):
             pixels = self._choose_pixels(frame)
-            rgb, head_opacity, opacity = self._render(planes, frame, pixels)
+            rgb, head_opacity, opacity = self._render(expression, planes, frame, pixels)
             target = self.footage.images[frame].view(-1, 3)[pixels].float() / 255.0
             mask = self.footage.masks[frame].flatten()[pixels]
             photometric = photometric + photometric_loss(rgb, target) / settings.frames
@@ -284,15 +290,18 @@ class Trainer:
         column, row = (uv * self.size).long().clamp(0, self.size - 1).unbind(-1)
         return row * self.size + column
 
-    def _render(self, planes: Tensor, frame: int, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _render(self, expression: Tensor, planes: Tensor, frame: int, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return colour (N, 3), head opacity (N,) and opacity (N,) of pixels of a training frame."""
         avatar, footage = self.avatar, self.footage
         rotation, translation = footage.rotations[frame], footage.translations[frame]
         directions = self._directions[pixels]
         samples = self.settings.samples
-        head, passed = avatar.render_head(planes, directions, rotation, translation, samples, jitter=True)
         motion = footage.torso_motions[frame]
         condition = avatar.torso.condition(rotation, translation, motion)
+        # A pose can only be wrong against a shape that stands.
+        if self.steps >= self.settings.geometry_steps:
+            rotation, translation = avatar.pose_correction(expression, rotation, translation)
+        head, passed = avatar.render_head(planes, directions, rotation, translation, samples, jitter=True)
         condition = condition + torch.randn_like(condition) * self.settings.condition_noise
         torso, alpha = avatar.torso(self._uv[pixels], motion, condition, avatar.consistency_code)
         alpha = alpha * self._torso_extent[pixels]
