@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from app.bench.report.markdown import NONE, table
 from app.bench.report.provenance import environment_lines, footage_table, wall_time_line
+from app.bench.speed.load import NOTICEABLE
 from app.bench.tracking.record import TrackingRecord
 
 INTRODUCTION = """\
@@ -33,6 +34,8 @@ Lag: by how many frames the filtered signal comes after the fitted one:
 FAST = """\
 A frame's mean wall time, ms:
 """
+
+BUSY = f"† Other work kept {NOTICEABLE:g} cores or more of the machine busy meanwhile.\n"
 
 Columns = Mapping[str, tuple[str, int]]
 """Title and digits behind the point by a figure's name."""
@@ -71,7 +74,9 @@ def tracking_page(records: Sequence[TrackingRecord]) -> str:
         [record.clip.name, f"{record.tracked} of {record.clip.frames}", *_cells(record, REPROJECTION)]
         for record in records
     ]
-    timed = [[record.clip.name, str(record.environment.cores), *_cells(record, TIME)] for record in records]
+    timed = [
+        [record.clip.name + _mark(record), str(record.environment.cores), *_cells(record, TIME)] for record in records
+    ]
     made = environment_lines([record.environment for record in records])
     made.append(wall_time_line([record.seconds for record in records]))
     parts = [
@@ -84,6 +89,7 @@ def tracking_page(records: Sequence[TrackingRecord]) -> str:
         table(["clip", *_titles(LAG)], _rows(records, LAG)),
         FAST,
         table(["clip", "cores", *_titles(TIME)], timed),
+        *([BUSY] if any(map(_mark, records)) else []),
         "## How it was measured\n",
         "\n".join(made) + "\n",
         footage_table({record.clip for record in records}, "calibrated on the first"),
@@ -98,6 +104,10 @@ def _rows(records: Sequence[TrackingRecord], columns: Columns) -> list[list[str]
 def _cells(record: TrackingRecord, columns: Columns) -> list[str]:
     values = [(record.figures[name], digits) for name, (_, digits) in columns.items()]
     return [NONE if math.isnan(value) else f"{value:.{digits}f}" for value, digits in values]
+
+
+def _mark(record: TrackingRecord) -> str:
+    return " †" if (record.other_cores or 0.0) >= NOTICEABLE else ""
 
 
 def _titles(columns: Columns) -> list[str]:

@@ -12,6 +12,7 @@ from app.bench.clips import ClipError, ClipSpec, held_out_clip
 from app.bench.environment import environment
 from app.bench.options import ClipOptions
 from app.bench.results import Clip, write
+from app.bench.speed.load import OtherLoad
 from app.bench.tracking import motion
 from app.bench.tracking.motion import motion_figures
 from app.bench.tracking.record import FIGURES, TrackingRecord, find_record, record_path
@@ -43,19 +44,17 @@ def record_of(spec: ClipSpec, options: ClipOptions) -> TrackingRecord:
         print(f"{spec.name}: there already")
         return there
     start = spec.held_out_from()
-    detected = detect(spec, start, options.seconds)
-    began = time.perf_counter()
-    calibration = _calibration(spec, detected, start)
-    calibrated = time.perf_counter()
-    tracked, figures = measure(detected, calibration)
-    seconds = {
-        "landmarks": detected.wall_seconds,
-        "calibrate": calibrated - began,
-        "measure": time.perf_counter() - calibrated,
-    }
+    with OtherLoad() as load:
+        detected = detect(spec, start, options.seconds)
+        began = time.perf_counter()
+        calibration = _calibration(spec, detected, start)
+        calibrated = time.perf_counter()
+        tracked, figures = measure(detected, calibration)
+        measured = time.perf_counter()
+    seconds = {"landmarks": detected.wall_seconds, "calibrate": calibrated - began, "measure": measured - calibrated}
     clip = Clip(spec.name, expected.held_out_from_s, detected.frames, expected.fps)
     rounded = {name: round(value, 3) for name, value in seconds.items()}
-    record = TrackingRecord(clip, tracked, figures, rounded, code, now)
+    record = TrackingRecord(clip, tracked, figures, rounded, code, now, load.cores)
     write(path, record)
     return record
 

@@ -55,6 +55,8 @@ class TrackingRecord:
     code_sha256: str
     """Of the tracker's code and tables and of what measured it, hex: other code has other figures."""
     environment: Environment
+    other_cores: float | None = None
+    """Cores that other work kept busy meanwhile, mean, which makes the times longer; None where nobody tells."""
 
     def to_json(self) -> str:
         """Return the file's text, the same for the same record.
@@ -73,6 +75,8 @@ class TrackingRecord:
             "code_sha256": self.code_sha256,
             "environment": {name: value for name, value in environment.items() if value is not None},
         }
+        if self.other_cores is not None:
+            content["other_cores"] = self.other_cores
         return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     @classmethod
@@ -100,6 +104,7 @@ class TrackingRecord:
             seconds=fields.figures("seconds"),
             code_sha256=digest_from(fields, "code_sha256"),
             environment=environment_from(fields.within("environment")),
+            other_cores=fields.number("other_cores", least=0) if "other_cores" in fields else None,
         )
         fields.close()
         return record

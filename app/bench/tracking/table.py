@@ -14,7 +14,9 @@ jitter: RMS second difference from frame to frame; landmarks in pixels of a 256 
 coefficients together in units. mediapipe: the rotation of its own 4 x 4 matrix from the same unsmoothed landmarks;
 mediapipe_smoothed: as it gives it by default, from landmarks that it has smoothed (about half a frame late).
 solved, filtered: before and after our filter. lag: of the filtered signal behind the solved one.
-ms: a frame's mean wall time."""
+ms: a frame's mean wall time; other_cores: what other work took of the machine meanwhile, which makes it longer."""
+
+NONE = "-"
 
 
 def lines(records: Sequence[TrackingRecord]) -> list[str]:
@@ -24,6 +26,7 @@ def lines(records: Sequence[TrackingRecord]) -> list[str]:
         ("clip", [record.clip.name for record in records]),
         ("frames", [str(record.clip.frames) for record in records]),
         ("cores", [str(record.environment.cores) for record in records]),
+        ("other_cores", [NONE if record.other_cores is None else f"{record.other_cores:.2f}" for record in records]),
         ("tracked", [str(record.tracked) for record in records]),
         *((name, [figure_text(name, record.figures[name]) for record in records]) for name in FIGURES),
     ]

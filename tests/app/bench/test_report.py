@@ -336,6 +336,7 @@ def tracking_record(clip: str) -> tracking.TrackingRecord:
         {"landmarks": 90.0, "calibrate": 5.0, "measure": 5.0},
         "0" * 64,
         replace(synthetic.ENVIRONMENT, command=command),
+        0.5 if clip == "newsreader" else 0.0,
     )
 
 
@@ -347,7 +348,9 @@ def test_the_tracking_page(tmp_path: Path):
     assert "| newsreader | 279 of 280 | 0.34 | 0.25 |" in text
     assert "| oval-office-256 | 169 of 170 | 0.34 | 0.25 |" in text
     assert "| newsreader | — | 0.25 |" in text
-    assert "| newsreader | 2 | 0.2 | 0.2 | 0.2 | 0.2 | 12.0 |" in text
+    assert "| newsreader † | 2 | 0.2 | 0.2 | 0.2 | 0.2 | 12.0 |" in text
+    assert "| oval-office-256 | 2 | 0.2 | 0.2 | 0.2 | 0.2 | 12.0 |" in text
+    assert "† Other work kept 0.1 cores" in text
     assert "nerfcall bench tracking --clips newsreader.mp4@60 -o out" in text
     assert "Invented Processor 9000, 2 cores, Linux x86_64" in text
     assert "- Wall time: 3 min" in text

@@ -77,6 +77,7 @@ def test_the_record_has_every_figure_of_the_held_out_frames(measured):
     assert record.figures["rotation_jitter_filtered_degrees"] < record.figures["rotation_jitter_solved_degrees"]
     parts = [record.figures[f"{part}_ms"] for part in ("decode", "landmarks", "solve", "filter")]
     assert record.figures["total_ms"] == pytest.approx(sum(parts))
+    assert record.other_cores is None or record.other_cores < (os.cpu_count() or 1)
     assert set(record.seconds) == {"landmarks", "calibrate", "measure"}
     assert record.environment.command.startswith("nerfcall ")
     assert {"mediapipe", "numpy", "nerfcall"} <= record.environment.versions.keys()

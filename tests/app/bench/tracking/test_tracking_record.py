@@ -21,6 +21,7 @@ EXAMPLE = TrackingRecord(
     seconds={"landmarks": 20.5, "calibrate": 5.0, "measure": 1.25},
     code_sha256="0" * 64,
     environment=ENVIRONMENT,
+    other_cores=0.05,
 )
 records = st.builds(
     replace,
@@ -29,6 +30,7 @@ records = st.builds(
     tracked=st.integers(0, 200),
     figures=st.fixed_dictionaries({name: st.floats(allow_infinity=False) for name in FIGURES}),
     seconds=st.dictionaries(st.text(max_size=8), st.floats(allow_infinity=False), max_size=3),
+    other_cores=st.none() | st.floats(0, 512),
     code_sha256=st.binary(min_size=32, max_size=32).map(bytes.hex),
 )
 
@@ -61,7 +63,7 @@ def test_a_damaged_file_is_refused_and_nothing_else_happens(tmp_path_factory, da
         read_record(path)
 
 
-@pytest.mark.parametrize("name", [*json.loads(EXAMPLE.to_json()), FIGURES[0]])
+@pytest.mark.parametrize("name", [*json.loads(replace(EXAMPLE, other_cores=None).to_json()), FIGURES[0]])
 def test_a_missing_field_is_named(tmp_path: Path, name: str):
     content = json.loads(EXAMPLE.to_json())
     del (content["figures"] if name in FIGURES else content)[name]
@@ -122,10 +124,12 @@ def test_only_exactly_this_measurement_is_taken_up_again(tmp_path: Path):
 
 def test_the_table_has_a_column_for_each_clip():
     unknown = replace(EXAMPLE, clip=replace(EXAMPLE.clip, name="other"), figures=dict.fromkeys(FIGURES, math.nan))
+    unknown = replace(unknown, other_cores=None)
     rows = {line.split()[0]: line.split()[1:] for line in lines([EXAMPLE, unknown])}
     assert rows["clip"] == ["someone", "other"]
     assert rows["frames"] == ["170", "170"]
     assert rows["tracked"] == ["168", "168"]
+    assert rows["other_cores"] == ["0.05", "-"]
     assert rows["reprojection_median_percent"] == ["0.50", "nan"]
     for name in FIGURES:
         assert rows[name] == [figure_text(name, EXAMPLE.figures[name]), "nan"]
