@@ -31,4 +31,5 @@ bench:
 	$(BIN)/nerfcall bench rate-distortion --clips $(CLIPS) -o $(DIR)
 	$(BIN)/nerfcall bench resolution --clips $(CLIPS) -o $(DIR)
 	$(BIN)/nerfcall bench ablation --clips $(CLIPS) -o $(DIR)
+	$(BIN)/nerfcall bench tracking --clips $(CLIPS) -o $(DIR)
 	$(BIN)/nerfcall bench report $(DIR) -o $(DIR)/report

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
 from app.bench.codec import Frames
-from app.capture.source import open_source
+from app.bench.results import Clip
+from app.capture.source import Source, SourceError, open_source
 from app.enrolment.footage import HELD_OUT_SHARE
 from app.enrolment.framing import Framing
 from app.errors import UsageError, UserError
@@ -84,11 +86,7 @@ def held_out(spec: ClipSpec, framing: Framing, size: int, seconds: float | None 
     start = spec.held_out_from()
     pictures: list[Frames] = []
     with open_source(str(spec.path)) as source:
-        if (source.width, source.height) != (framing.width, framing.height):
-            raise ClipError(
-                f"{spec.path} has {source.width}x{source.height} pixels and its avatar was enrolled from "
-                f"{framing.width}x{framing.height}: give the clip it was enrolled from"
-            )
+        _check_size(spec, source, framing)
         fps = source.fps
         most = None if seconds is None else round(seconds * fps)
         with Progress(source.frame_count, f"reading {spec.name}") as progress:
@@ -104,6 +102,31 @@ def held_out(spec: ClipSpec, framing: Framing, size: int, seconds: float | None 
     return HeldOut(np.stack(pictures), fps, start)
 
 
+def held_out_clip(spec: ClipSpec, seconds: float | None = None, framing: Framing | None = None) -> Clip:
+    """Describe the held-out frames of a clip by its packets, which takes no decoding.
+
+    That counts right where each packet is a picture: not in every file, so what is measured counts for itself.
+
+    Args:
+        spec: which clip, and where they begin.
+        seconds: how much at most.
+        framing: the square that an avatar shows, if it must fit the clip's pictures.
+
+    Raises:
+        SourceError: the clip cannot be read.
+        ClipError: nothing of it is held out, or its pictures have another size than the framing was made for.
+    """
+    start = spec.held_out_from()
+    with open_source(str(spec.path)) as source:
+        if framing is not None:
+            _check_size(spec, source, framing)
+        fps = source.fps
+    times = _packet_times(spec.path)
+    first = min(times, default=0.0)
+    count = sum(time - first >= start for time in times)
+    return Clip(spec.name, round(start, 3), count if seconds is None else min(count, round(seconds * fps)), fps)
+
+
 def segment(frames: Frames, stride: int) -> NDArray[np.uint8]:
     """Return the classes (N, S, S) of every ``stride``-th frame's pixels: BACKGROUND, BODY, HEAD; elsewhere zeros."""
     masks = np.zeros(frames.shape[:3], np.uint8)
@@ -113,3 +136,26 @@ def segment(frames: Frames, stride: int) -> NDArray[np.uint8]:
             masks[index] = segmenter.segment(frames[index])
             progress.update(done)
     return masks
+
+
+def _packet_times(path: Path) -> list[float]:
+    """Return when the picture of each packet is shown, seconds, in the order of the file."""
+    try:
+        with av.open(str(path.resolve()), options={"protocol_whitelist": "file"}) as container:
+            packets = [packet for packet in container.demux(container.streams.video[0]) if not packet.is_discard]
+            # In the same steps as the time of a decoded picture, to the last bit.
+            return [
+                float(packet.pts) * packet.time_base.numerator / packet.time_base.denominator
+                for packet in packets
+                if packet.pts is not None
+            ]
+    except av.FFmpegError as error:
+        raise SourceError(f"the clip {path} is damaged: use a whole copy") from error
+
+
+def _check_size(spec: ClipSpec, source: Source, framing: Framing) -> None:
+    if (source.width, source.height) != (framing.width, framing.height):
+        raise ClipError(
+            f"{spec.path} has {source.width}x{source.height} pixels and its avatar was enrolled from "
+            f"{framing.width}x{framing.height}: give the clip it was enrolled from"
+        )

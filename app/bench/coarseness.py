@@ -1,6 +1,6 @@
 """Other operating points of our stream: the same avatar with finer or coarser steps."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -33,25 +33,31 @@ def training_states(spec: ClipSpec, avatar: LoadedAvatar) -> list[FaceState]:
         return [state for state in track_frames(enrolled(), avatar.calibration, avatar.torso) if state.present]
 
 
-def coarser(avatar: LoadedAvatar, states: list[FaceState], coarseness: float, name: str, label: str) -> OurCodec:
+def coarser(
+    avatar: LoadedAvatar, states: Callable[[], list[FaceState]], coarseness: float, name: str, label: str
+) -> OurCodec:
     """Return our codec with steps ``coarseness`` times as large, its tables fitted as enrolment fits them.
 
     Args:
         avatar: of the person.
-        states: of the enrolled part, tracked (79 coefficients).
+        states: gives those of the enrolled part, tracked (79 coefficients). It is called when the tables are needed.
         coarseness: above 0.
         name: of the codec.
         label: of the codec.
     """
     if coarseness == 1.0:
         return OurCodec(avatar, name, label)
-    tables = CodecTables.fit(
-        np.stack([avatar.embed(state.expression) for state in states]),
-        [state.pose for state in states],
-        np.stack([state.torso for state in states]),
-        expression_step=avatar.tables.quantiser.steps[MOTION_SIZE:] * (coarseness / STEP_SCALE),
-        rotation_step=ROTATION_STEP * coarseness,
-        picture_step=PICTURE_STEP * coarseness,
-        focal=avatar.field.camera.focal,
-    )
+
+    def tables() -> CodecTables:
+        enrolled = states()
+        return CodecTables.fit(
+            np.stack([avatar.embed(state.expression) for state in enrolled]),
+            [state.pose for state in enrolled],
+            np.stack([state.torso for state in enrolled]),
+            expression_step=avatar.tables.quantiser.steps[MOTION_SIZE:] * (coarseness / STEP_SCALE),
+            rotation_step=ROTATION_STEP * coarseness,
+            picture_step=PICTURE_STEP * coarseness,
+            focal=avatar.field.camera.focal,
+        )
+
     return OurCodec(avatar, name, label, tables, coarseness)

@@ -143,7 +143,7 @@ def compare_avatars(
         )
     with open_source(str(spec.path)) as source:
         seconds = frames / source.fps
-    options = MeasuringOptions((spec,), Path(), 0.0, 0.0, None, stride, seconds)
+    options = MeasuringOptions((spec,), Path(), seconds, minutes=0.0, animation_minutes=0.0, codecs=None, stride=stride)
     measurement = ClipMeasurement("quality", spec, one, size, options)
     a, b = (_side(avatar, measurement, size) for avatar in (one, other))
     footage = measurement.footage

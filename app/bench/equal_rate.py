@@ -29,4 +29,4 @@ def measure_at_equal_rate(
         print(f"{measurement.spec.name} {there.codec.label}: there already")
         return there
     point, coded = lowest_rate_above(codec_at, points, measurement.footage, kbps)
-    return measurement.measure(codec_at(point), coded=coded, keep=True, measuring=wanted)
+    return measurement.measure(codec_at(point), coded=lambda: coded, keep=True, measuring=wanted)

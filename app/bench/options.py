@@ -9,12 +9,20 @@ STRIDE = 5
 
 
 @dataclass(frozen=True, slots=True)
-class MeasuringOptions:
-    """On what, into which folder, and how thoroughly it is measured."""
+class ClipOptions:
+    """On what it is measured, and into which folder."""
 
     clips: tuple[Any, ...]
     """`app.bench.clips.ClipSpec`; Any, so that declaring arguments loads no video library."""
     folder: Path
+    seconds: float | None
+    """Of held-out footage at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuringOptions(ClipOptions):
+    """What is measured as well, and how thoroughly, where codecs are compared."""
+
     minutes: float
     """To enrol each person whose avatar is not there yet."""
     animation_minutes: float
@@ -23,16 +31,14 @@ class MeasuringOptions:
     """Names of the codecs to measure; None for all."""
     stride: int
     """Every so many frames the metrics are taken that look at single frames."""
-    seconds: float | None
-    """Of held-out footage at most."""
 
     def wants(self, codec: str) -> bool:
         """Return whether a codec is to be measured."""
         return self.codecs is None or codec in self.codecs
 
 
-def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare them."""
+def add_clip_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what a bench of clips takes, whatever it measures."""
     parser.add_argument(
         "--clips",
         nargs="+",
@@ -43,6 +49,12 @@ def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", required=True, metavar="DIR", help="folder of results; goes on with what it has"
     )
+    parser.add_argument("--seconds", type=float, metavar="S", help="of held-out footage at most (default: all)")
+
+
+def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what a bench of codecs takes."""
+    add_clip_arguments(parser)
     parser.add_argument(
         "--minutes", type=float, default=15.0, help="to enrol a person whose avatar is not in DIR/avatars (default: 15)"
     )
@@ -63,35 +75,42 @@ def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"single-frame metrics on every Nth frame (default: {STRIDE}); tracking and flicker see all",
     )
-    parser.add_argument("--seconds", type=float, metavar="S", help="of held-out footage at most (default: all)")
+
+
+def clip_options(args: argparse.Namespace) -> ClipOptions:
+    """Check and return them. Raises UsageError."""
+    from app.bench.clips import ClipSpec
+    from app.errors import UsageError
+
+    if args.seconds is not None and not 0 < args.seconds <= 1e6:
+        raise UsageError(f"--seconds {args.seconds:g} is out of range: choose how much to measure, above 0")
+    clips = tuple(ClipSpec.parse(text) for text in args.clips)
+    names = [clip.name for clip in clips]
+    if len(set(names)) < len(names):
+        raise UsageError("two of the clips have the same name: results are kept by it, so rename one")
+    return ClipOptions(clips, Path(args.output), args.seconds)
 
 
 def measuring_options(args: argparse.Namespace) -> MeasuringOptions:
     """Check and return them. Raises UsageError."""
-    from app.bench.clips import ClipSpec
     from app.bench.codecs.registry import OPERATING_POINTS
     from app.errors import UsageError
 
     if args.stride < 1:
         raise UsageError(f"--stride {args.stride} is out of range: 1 looks at every frame")
-    if args.seconds is not None and args.seconds <= 0:
-        raise UsageError(f"--seconds {args.seconds:g} leaves nothing to measure")
     for option, minutes in (("--minutes", args.minutes), ("--animation-minutes", args.animation_minutes)):
         if not 0.5 <= minutes <= 24 * 60:
             raise UsageError(f"{option} {minutes:g} is out of range: choose half a minute to a day")
     known = {"ours", "ours-plain", "animation", *OPERATING_POINTS}
     if unknown := set(args.codecs or ()) - known:
         raise UsageError(f"--codecs {sorted(unknown)[0]} is none of {', '.join(sorted(known))}")
-    clips = tuple(ClipSpec.parse(text) for text in args.clips)
-    names = [clip.name for clip in clips]
-    if len(set(names)) < len(names):
-        raise UsageError("two of the clips have the same name: results are kept by it, so rename one")
+    shared = clip_options(args)
     return MeasuringOptions(
-        clips,
-        Path(args.output),
+        shared.clips,
+        shared.folder,
+        shared.seconds,
         args.minutes,
         args.animation_minutes,
         None if args.codecs is None else frozenset(args.codecs),
         args.stride,
-        args.seconds,
     )

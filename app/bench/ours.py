@@ -1,6 +1,7 @@
 """Our own codec, from tracker to rendered frame, as the benchmark sees it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from importlib.metadata import version
 
 import cv2
@@ -29,7 +30,7 @@ class OurCodec:
         avatar: LoadedAvatar,
         name: str = "ours",
         label: str = "nerfcall",
-        tables: CodecTables | None = None,
+        tables: Callable[[], CodecTables] | None = None,
         coarseness: float = 1.0,
     ):
         """Make the codec of one person.
@@ -38,15 +39,21 @@ class OurCodec:
             avatar: of the person.
             name: of the variant.
             label: of the variant.
-            tables: other coding tables than the avatar's, for another operating point.
+            tables: gives other coding tables than the avatar's, for another operating point. It is called when they
+                are needed: never where the result is there already.
             coarseness: of the tables' steps against those of the avatar's own.
         """
         self.avatar = avatar
         self.name = name
         self.label = label
-        self.tables = tables or avatar.tables
         self.coarseness = coarseness
         self.framing = avatar_framing(avatar)
+        self._other_tables = tables
+
+    @cached_property
+    def tables(self) -> CodecTables:
+        """What the packets are coded with."""
+        return self.avatar.tables if self._other_tables is None else self._other_tables()
 
     @property
     def settings(self) -> Settings:
@@ -54,12 +61,17 @@ class OurCodec:
         training = self.avatar.meta.get("training", {})
         return {
             "avatar": self.avatar.digest.hex()[:16],
-            "coefficients": self.tables.expression_size,
+            "coefficients": self.avatar.tables.expression_size,
             "coarseness": self.coarseness,
             "trained_at": int(self.avatar.meta.get("size", 0)),
             "training_steps": int(training.get("steps", 0)),
             "training_minutes": float(training.get("minutes", 0.0)),
         }
+
+    def fit(self) -> None:
+        """Make the tables now, lest the first frame wait for them."""
+        # The settings say so before the tables are there.
+        assert self.tables.expression_size == self.avatar.tables.expression_size
 
     def encode(self, frames: Frames, fps: float) -> Coded:
         """Track, embed, quantise and entropy-code every frame into the packet that a call would send."""

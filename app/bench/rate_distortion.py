@@ -14,6 +14,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, clip by clip."""
+    from functools import cache, partial
+
     from app.bench.avatars import bench_avatar
     from app.bench.coarseness import COARSENESS, coarser, training_states
     from app.bench.codecs.registry import OPERATING_POINTS, conventional_codecs
@@ -27,9 +29,11 @@ def run(args: argparse.Namespace) -> int:
         for name, label, variant in (("ours", "nerfcall", ""), ("ours-plain", "nerfcall, plain", "plain")):
             if options.wants(name):
                 sender = bench_avatar(spec, options, variant)
-                states = training_states(spec, sender)
+                # Tracked once, and only where a point is missing.
+                states = cache(partial(training_states, spec, sender))
                 for coarseness in COARSENESS:
-                    measurement.measure(coarser(sender, states, coarseness, name, label), f"{coarseness:g}")
+                    ours = coarser(sender, states, coarseness, name, label)
+                    measurement.measure(ours, f"{coarseness:g}", ready=ours.fit)
         for name, codec_at in conventional_codecs().items():
             if options.wants(name):
                 for point in OPERATING_POINTS[name]:

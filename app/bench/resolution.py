@@ -25,8 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, clip by clip and size by size."""
+    from functools import cache, partial
+
     from app.bench.avatars import bench_avatar
-    from app.bench.clips import held_out
     from app.bench.codecs.registry import OPERATING_POINTS, conventional_codecs
     from app.bench.measurement import ClipMeasurement
     from app.bench.ours import OurCodec, avatar_framing
@@ -38,8 +39,8 @@ def run(args: argparse.Namespace) -> int:
     for spec in options.clips:
         avatar = bench_avatar(spec, options)
         framing = avatar_framing(avatar)
-        footage = held_out(spec, framing, SENDER_SIZE, options.seconds)
-        bits = OurCodec(avatar).encode(footage.frames, footage.fps)
+        sender = ClipMeasurement("resolution", spec, avatar, SENDER_SIZE, options)
+        bits = cache(partial(sender.encode, OurCodec(avatar)))
         for size in args.sizes:
             if size > framing.side:
                 print(f"{spec.name} has {framing.side}² pixels: nothing to compare with at {size}²")

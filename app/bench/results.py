@@ -5,10 +5,10 @@ program's figures into the comparison by writing such files. The format is that 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from app.bench.environment import Environment
 from app.bench.json_fields import FieldError, Fields, without_nan
@@ -18,11 +18,13 @@ from codec.files import write_atomic
 
 SCHEMA = 1
 BENCHES = ("quality", "rate-distortion", "resolution", "ablation")
-"""Those whose results are of this kind; the speed bench has a format of its own."""
+"""Those whose results are of this kind; the benches of speed and tracking have formats of their own."""
 SIZE_LIMIT = 1 << 20
 """Bytes: a result is a few thousand."""
 
 Settings = Mapping[str, str | int | float]
+
+Read = TypeVar("Read")
 
 
 class ResultError(UserError):
@@ -133,7 +135,7 @@ class Result:
             codec=_codec(fields.within("codec")),
             environment=environment_from(fields.within("environment")),
             rate=_rate(fields.within("rate")) if "rate" in fields else None,
-            payload_sha256=_digest(fields) if "payload_sha256" in fields else None,
+            payload_sha256=digest_from(fields, "payload_sha256") if "payload_sha256" in fields else None,
             metrics=_groups(fields.within("metrics")),
             seconds=fields.figures("seconds"),
             measuring=fields.settings("measuring") if "measuring" in fields else {},
@@ -154,13 +156,24 @@ def result_path(folder: Path, bench: str, clip: str, codec: str, point: str | in
         size: `Result.size`.
     """
     parts = [codec, str(size), *([] if point is None else [str(point)])]
-    for part in (bench, clip, *parts):
-        if not part or part.startswith(".") or set(part) & set('/\\:*?"<>|\0'):
-            raise ResultError(f"{part!r} cannot be part of a result's file name: choose another name")
-    return folder / bench / clip / ("_".join(parts) + ".json")
+    return folder / name_part(bench) / name_part(clip) / ("_".join(map(name_part, parts)) + ".json")
 
 
-def write(path: Path, result: Result) -> None:
+def name_part(text: str) -> str:
+    """Return what can be part of a file's name as it is. Raises ResultError for anything else."""
+    if not text or text.startswith(".") or set(text) & set('/\\:*?"<>|\0'):
+        raise ResultError(f"{text!r} cannot be part of a result's file name: choose another name")
+    return text
+
+
+class Writable(Protocol):
+    """A result of whichever bench."""
+
+    def to_json(self) -> str:
+        """Return the file's text. Raises ValueError: a figure is infinite."""
+
+
+def write(path: Path, result: Writable) -> None:
     """Write ``result`` to ``path`` in one step: a crash leaves no half of a file.
 
     Raises:
@@ -187,12 +200,25 @@ def read(path: Path) -> Result:
     Raises:
         ResultError: it is missing, damaged or of another version.
     """
+    return read_file(path, Result.from_json)
+
+
+def read_file(path: Path, parse: Callable[[str], Read]) -> Read:
+    """Read a result of whichever bench.
+
+    Args:
+        path: of the file.
+        parse: what its text is read with; it raises FieldError.
+
+    Raises:
+        ResultError: it is missing, damaged or of another version.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(SIZE_LIMIT + 1)
         if len(data) > SIZE_LIMIT:
             raise FieldError("it is larger than any result is")
-        return Result.from_json(data.decode())
+        return parse(data.decode())
     except OSError as error:
         raise ResultError(f"{path} cannot be read ({error.strerror}): run the bench that writes it") from None
     except (FieldError, UnicodeDecodeError) as error:
@@ -270,10 +296,11 @@ def _rate(fields: Fields) -> Rate:
     return rate
 
 
-def _digest(fields: Fields) -> str:
-    digest = fields.text("payload_sha256")
+def digest_from(fields: Fields, name: str) -> str:
+    """Take a SHA-256 in hex; raise FieldError where it is none."""
+    digest = fields.text(name)
     if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
-        raise FieldError("payload_sha256 is no SHA-256 in hex")
+        raise FieldError(f"{name} is no SHA-256 in hex")
     return digest
 
 

@@ -13,8 +13,10 @@ from app.bench.report.quality import AS_PUBLISHED, losses, main_table, mean_rows
 from app.bench.report.rate_distortion import plot_name, rate_distortion_page
 from app.bench.report.resolution import resolution_page
 from app.bench.report.speed import speed_page
-from app.bench.results import Result, ResultError, read_results
-from app.bench.speed.record import read_records
+from app.bench.report.tracking import tracking_page
+from app.bench.results import BENCHES, Result, ResultError, read_results
+from app.bench.speed.record import read_records as read_speed_records
+from app.bench.tracking.record import read_records as read_tracking_records
 from codec.errors import CodecError
 from codec.files import write_atomic
 
@@ -24,6 +26,7 @@ PAGES = {
     "resolution": "the same bits at every size (fig. 6)",
     "ablation": "with and without the consistency code and the embedding (table 3)",
     "speed": "how fast it is",
+    "tracking": "how exact, how steady and how late the face tracker is",
 }
 """The pages by name, each of the bench of the same name."""
 
@@ -47,9 +50,9 @@ def write_report(folder: Path, output: Path, pictures_of: Sequence[str] = ()) ->
         ResultError: there is nothing to report, a result is damaged, or the report cannot be written.
         LosslessError: a video that is to be shown is missing or damaged.
     """
-    results = {bench: read_results(folder, bench) for bench in PAGES if bench != "speed"}
-    records = read_records(folder)
-    if not any(results.values()) and not records:
+    results = {bench: read_results(folder, bench) for bench in BENCHES}
+    speed, tracking = read_speed_records(folder), read_tracking_records(folder)
+    if not any(results.values()) and not speed and not tracking:
         raise ResultError(f"{folder} holds no results: run nerfcall bench quality -o {folder} first")
     pictures = {clip: columns(folder, clip, results["quality"]) for clip in pictures_of}
     try:
@@ -65,8 +68,10 @@ def write_report(folder: Path, output: Path, pictures_of: Sequence[str] = ()) ->
         pages["resolution"] = resolution_page(results["resolution"], output)
     if results["ablation"]:
         pages["ablation"] = ablation_page(results["ablation"])
-    if records:
-        pages["speed"] = speed_page(records)
+    if speed:
+        pages["speed"] = speed_page(speed)
+    if tracking:
+        pages["tracking"] = tracking_page(tracking)
     for clip, (shown, fps) in pictures.items():
         write_picture(output / f"side-by-side-{clip}.jpg", shown)
         write_film(output / f"side-by-side-{clip}.mp4", shown, fps)

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from app.bench.environment import Environment
 from app.bench.report.markdown import table
@@ -17,8 +17,8 @@ def provenance(results: Sequence[Result]) -> str:
     """Return the section "How it was measured" of the results that a page shows."""
     lines = ["## How it was measured", ""]
     lines += environment_lines([result.environment for result in results])
-    lines += [f"- Wall time: {_duration(sum(sum(result.seconds.values()) for result in results))}"]
-    lines += ["", _footage({result.clip for result in results})]
+    lines += [wall_time_line([result.seconds for result in results])]
+    lines += ["", footage_table({result.clip for result in results})]
     strides = {int(result.measuring["stride"]) for result in results if "stride" in result.measuring}
     if strides - {1}:
         every = " or ".join(str(stride) for stride in sorted(strides))
@@ -75,7 +75,13 @@ def _commit(made: Environment) -> str:
     return f"`{made.commit[:10]}`" + (" with changes that were not committed" if made.dirty else "")
 
 
-def _footage(clips: Iterable[Clip]) -> str:
+def wall_time_line(seconds: Iterable[Mapping[str, float]]) -> str:
+    """Return the sum of the times that each result took, as an item of the list."""
+    return f"- Wall time: {_duration(sum(sum(times.values()) for times in seconds))}"
+
+
+def footage_table(clips: Iterable[Clip], before: str = "trained on the first") -> str:
+    """Return which footage was held out; ``before`` says what was done with what comes before it."""
     rows = [
         [
             clip.name,
@@ -86,7 +92,7 @@ def _footage(clips: Iterable[Clip]) -> str:
         ]
         for clip in sorted(clips, key=lambda clip: (clip.name, clip.frames))
     ]
-    return table(["clip", "trained on the first", "held out and measured", "frames", "frames/s"], rows)
+    return table(["clip", before, "held out and measured", "frames", "frames/s"], rows)
 
 
 def _codecs(results: Sequence[Result]) -> list[str]:

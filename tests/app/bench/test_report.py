@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +17,9 @@ from app.bench.report import add_arguments, run
 from app.bench.report.curves import clip_curves, mean_curves
 from app.bench.report.markdown import Figure
 from app.bench.report.pages import write_report
-from app.bench.results import ResultError, read_results, result_path, write
+from app.bench.results import Clip, ResultError, read_results, result_path, write
 from app.bench.speed.record import SpeedRecord, record_path, write_record
+from app.bench.tracking import record as tracking
 from tests.app.bench import synthetic
 
 PSNR = Figure("full", "psnr", "PSNR ↑", 2, 1)
@@ -210,7 +212,9 @@ def test_codecs_that_were_not_measured_leave_dashes(tmp_path: Path):
     write_report(tmp_path, tmp_path / "out")
     row = cells(tmp_path / "out" / "README.md", "## The rate at which others show as much", "newsreader")
     assert row[4:] == ["—"] * 6
-    assert "speed: how fast it is; not measured yet, nerfcall bench speed" in (tmp_path / "out/README.md").read_text()
+    contents = (tmp_path / "out" / "README.md").read_text()
+    assert "- speed: how fast it is; not measured yet, nerfcall bench speed" in contents
+    assert "- tracking: how exact, how steady and how late the face tracker is; not measured yet" in contents
 
 
 def test_nothing_to_report_and_damage_are_told(tmp_path: Path):
@@ -318,3 +322,47 @@ def test_the_speed_page(tmp_path: Path):
     write_record(record_path(tmp_path, "newsreader"), replace(record, speed=broken))
     with pytest.raises(ResultError, match=r"speed/newsreader\.json lacks"):
         write_report(tmp_path, tmp_path / "out")
+
+
+def tracking_record(clip: str) -> tracking.TrackingRecord:
+    start, frames = synthetic.CLIPS[clip]
+    figures = dict.fromkeys(tracking.FIGURES, 0.25)
+    figures |= {"reprojection_median_percent": 0.344, "rotation_lag_frames": math.nan, "total_ms": 11.96}
+    command = "nerfcall bench tracking --clips /home/x/newsreader.mp4@60 -o /tmp/out"
+    return tracking.TrackingRecord(
+        Clip(clip, start, frames, 25.0),
+        frames - 1,
+        figures,
+        {"landmarks": 90.0, "calibrate": 5.0, "measure": 5.0},
+        "0" * 64,
+        replace(synthetic.ENVIRONMENT, command=command),
+        0.5 if clip == "newsreader" else 0.0,
+    )
+
+
+def test_the_tracking_page(tmp_path: Path):
+    for clip in synthetic.CLIPS:
+        write(tracking.record_path(tmp_path, clip), tracking_record(clip))
+    write_report(tmp_path, tmp_path / "out")
+    text = (tmp_path / "out" / "tracking.md").read_text()
+    assert "| newsreader | 279 of 280 | 0.34 | 0.25 |" in text
+    assert "| oval-office-256 | 169 of 170 | 0.34 | 0.25 |" in text
+    assert "| newsreader | — | 0.25 |" in text
+    assert "| newsreader † | 2 | 0.2 | 0.2 | 0.2 | 0.2 | 12.0 |" in text
+    assert "| oval-office-256 | 2 | 0.2 | 0.2 | 0.2 | 0.2 | 12.0 |" in text
+    assert "† Other work kept 0.1 cores" in text
+    assert "nerfcall bench tracking --clips newsreader.mp4@60 -o out" in text
+    assert "Invented Processor 9000, 2 cores, Linux x86_64" in text
+    assert "- Wall time: 3 min" in text
+    assert "| clip | calibrated on the first | held out and measured | frames | frames/s |" in text
+    assert "| oval-office-256 | 40 s | 40 s to 46.8 s | 170 | 25 |" in text
+    assert "- [tracking](tracking.md): how exact" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_a_damaged_tracking_record_is_told_before_a_page_is_written(tmp_path: Path):
+    path = tracking.record_path(tmp_path, "newsreader")
+    write(path, tracking_record("newsreader"))
+    path.write_text(path.read_text().replace('"decode_ms"', '"decoding_ms"'))
+    with pytest.raises(ResultError, match=r"newsreader\.json is no result of nerfcall bench: figures\.decod"):
+        write_report(tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -1,7 +1,5 @@
 """The whole tracker, landmarker and all, on pictures of a painted head in known poses and expressions."""
 
-import json
-
 import av
 import numpy as np
 import pytest
@@ -167,18 +165,6 @@ def test_track_writes_a_recording(clip, tmp_path, capsys):
     assert recording.fps == pytest.approx(FPS)
     assert not recording.states[ABSENT.start + 3].present
     assert f"{FRAMES} frames" in capsys.readouterr().out
-
-
-def test_bench_reports_every_figure(clip, capsys):
-    from app.bench.tracking import COLUMNS
-
-    assert main(["bench", "tracking", str(clip), "--threads", "--json", "-"]) == 0
-    (figures,) = json.loads(capsys.readouterr().out)
-    assert set(figures) == {name for name, _ in COLUMNS}
-    assert figures["reprojection_median_percent"] < 1.0
-    assert figures["rotation_jitter_filtered_degrees"] < figures["rotation_jitter_solved_degrees"]
-    assert main(["bench", "tracking", str(clip), "--threads"]) == 0
-    assert "reprojection_median_percent" in capsys.readouterr().out
 
 
 def test_a_clip_without_a_face_is_refused_in_one_sentence(tmp_path, capsys):
