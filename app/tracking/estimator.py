@@ -1,6 +1,6 @@
 """From landmarks to the state of the face, frame by frame and causal: solve, filter, notice loss and return."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,5 +96,5 @@ class StateEstimator:
 
     def _absent(self, timestamp: float) -> Estimate:
         self._solved = None
-        state = FaceState(self._held.expression, self._held.pose, timestamp, present=False)
+        state = replace(self._held, timestamp=timestamp, present=False)
         return Estimate(state, None, None, float("nan"))

@@ -6,6 +6,7 @@ two. Counted is what the method needs per item, not what an implementation adds 
 * a bilinear reading of C channels: 2 fractions, 4 corner weights (6), 4 multiply-adds a channel: 8 + 8 C;
 * a trilinear reading of one channel: 3 fractions, 8 corner weights (15), 8 multiply-adds: 34;
 * a point on a ray: 3 multiply-adds, and 3 more into the unit cube: 12;
+* a point moved by an affine motion: 2 differences from the centre, 2 x 2 multiply-adds: 10;
 * a dense layer of I inputs and O outputs: 2 I O, and O for its bias (and O for its activation).
 
 Bytes are of two kinds. *Compulsory*: each array that a frame needs, once, and the picture written: what crosses the
@@ -43,6 +44,7 @@ class FieldSizes:
     torso_lattice: int
     """Points at which the torso's warp is evaluated."""
     torso_encoded: int
+    torso_conditions: int
     """Numbers that say where such a point lies."""
 
     @classmethod
@@ -65,6 +67,7 @@ class FieldSizes:
             torso_code=torso.code,
             torso_lattice=lattice.shape[0],
             torso_encoded=lattice.shape[1],
+            torso_conditions=avatar.torso.condition_mean.shape[0],
         )
 
     @property
@@ -90,7 +93,7 @@ class FieldSizes:
     @property
     def warp_products(self) -> int:
         """Multiply-adds of the torso's warp at a lattice point."""
-        inputs = self.torso_encoded + 6 + self.torso_code
+        inputs = self.torso_encoded + self.torso_conditions + self.torso_code
         return inputs * self.torso_width + self.torso_width**2 + 2 * self.torso_width
 
 
@@ -128,7 +131,7 @@ def frame_work(sizes: FieldSizes, counts: "Counts") -> dict[str, Work]:
     search = counts.grid_lookups * (12 + 34 + 4 + 4) + counts.intervals * 8
     # Biases and activations: two hidden layers, softplus of the density (4), sigmoids of three colours (3 each).
     shading = 4 * width + 5 + 12
-    torso_reading = (8 + 8 * 2) + (8 + 8 * sizes.torso_channels) + 2 * torso_width + 4 + 4 * 3
+    torso_reading = 10 + (8 + 8 * 2) + (8 + 8 * sizes.torso_channels) + 2 * torso_width + 4 + 4 * 3
     warp = sizes.torso_lattice * (2 * sizes.warp_products + 4 * torso_width + 2)
     torso_numbers = sizes.torso_channels * sizes.torso_resolution**2 + sizes.torso_products + sizes.warp_products
     return {
@@ -152,7 +155,7 @@ def frame_work(sizes: FieldSizes, counts: "Counts") -> dict[str, Work]:
         ),
         "torso": Work(
             counts.torso_pixels * 2 * sizes.torso_products,
-            counts.torso_pixels * torso_reading + warp + 2 * (6 + sizes.torso_code) * torso_width,
+            counts.torso_pixels * torso_reading + warp + 2 * (sizes.torso_conditions + sizes.torso_code) * torso_width,
             FLOAT_BYTES * torso_numbers,
             FLOAT_BYTES * counts.torso_pixels * 4 * (2 + sizes.torso_channels),
         ),

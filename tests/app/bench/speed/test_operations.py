@@ -25,6 +25,7 @@ TINY = FieldSizes(
     torso_code=1,
     torso_lattice=4,
     torso_encoded=2,
+    torso_conditions=6,
 )
 
 
@@ -44,7 +45,7 @@ def test_a_field_small_enough_to_count_by_hand():
         "decoder": Work(dense=5 * 2 * products + 2 * 1 * 2, other=5 * (4 * 2 + 17), compulsory=4 * products),
         "torso": Work(
             dense=7 * 2 * shading,
-            other=7 * (24 + 16 + 2 * 1 + 4 + 12) + 4 * (2 * warp + 4 * 1 + 2) + 2 * 7 * 1,
+            other=7 * (10 + 24 + 16 + 2 * 1 + 4 + 12) + 4 * (2 * warp + 4 * 1 + 2) + 2 * 7 * 1,
             compulsory=4 * torso_numbers,
             # 4 corners on the torso's plane and 4 on the lattice of 2 channels.
             gathered=4 * 7 * (4 + 8),
@@ -71,9 +72,14 @@ def test_the_dense_layers_are_what_torch_counts():
         )
     )
     assert counted["decoder"].dense == head
-    torso = products_counted(lambda: avatar.torso(torch.rand(pixels, 2), torch.zeros(6), avatar.consistency_code))
-    warp = 2 * sizes.torso_lattice * sizes.warp_products + 2 * (6 + sizes.torso_code) * sizes.torso_width
-    assert counted["torso"].dense + warp == torso
+    code = avatar.consistency_code
+    uv, motion, condition = torch.rand(pixels, 2), torch.zeros(6), torch.zeros(12)
+    torso = products_counted(lambda: avatar.torso(uv, motion, condition, code))
+    warp = (
+        2 * sizes.torso_lattice * sizes.warp_products
+        + 2 * (sizes.torso_conditions + sizes.torso_code) * sizes.torso_width
+    )
+    assert counted["torso"].dense + warp + 2 * pixels * 2 * 2 == torso
     blend = products_counted(lambda: avatar.head.blend(torch.zeros(1, sizes.expression)))
     assert counted["blend"].other == blend + sizes.moving_texels
 
