@@ -55,6 +55,7 @@ def finish(
         owner: public key (32 bytes) of whoever may drive the avatar.
         minutes: time that training took.
     """
+    trainer.settle_grid()
     avatar = trainer.avatar.cpu()
     embedding.cpu()
     tracked = torch.from_numpy(np.stack([state.expression for state in footage.states]))

@@ -77,3 +77,17 @@ def test_quality_of_a_known_error() -> None:
     assert abs(quality.head_psnr - 28.131) < 1e-2
     assert abs(quality.psnr - (28.131 + 3.010)) < 1e-2
     assert HEAD != 0
+
+
+def test_the_settled_grid_renders_the_same_head() -> None:
+    training = trainer()
+    held_out = ball_footage(4, 64, seed=9)
+    for step in range(120):
+        training.step(step / 120)
+    before = training.evaluate(held_out)
+    training.settle_grid()
+    after = training.evaluate(held_out)
+    assert after.psnr > before.psnr - 0.1
+    grid = training.avatar.grid
+    inside = grid.voxel_centres().norm(dim=-1) < 6.5
+    assert grid.density.flatten()[inside].mean() > 5.0 * grid.density.flatten()[~inside].mean()
