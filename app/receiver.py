@@ -98,7 +98,7 @@ class Receiver:
         self._interval = 1.0 / fps
         self._size = size
         self._threads = threads
-        self._decoder = FrameDecoder(avatar.tables, avatar.digest)
+        self._decoder = FrameDecoder(avatar.tables, avatar.digest, prediction=avatar.prediction)
         self._playout = PlayoutBuffer(avatar.tables.rest_state(0.0))
         self._playout_lock = threading.Lock()
         self._clock_offset = 0.0
@@ -244,6 +244,9 @@ class Receiver:
         except PacketError:
             self.packets_damaged += 1
             return
+        acknowledgement = self._decoder.acknowledgement()
+        if acknowledgement is not None:
+            peer.send_face(bytes(acknowledgement))
         self._present = state.present
         self.meter.frame_received(len(data), now)
         with self._playout_lock:

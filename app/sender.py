@@ -5,8 +5,10 @@ dealt with in time is skipped, and a packet that the network cannot take now is 
 """
 
 import asyncio
+import contextlib
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
@@ -23,7 +25,9 @@ from app.recording_player import paced_states
 from app.session import Handshake, Hello, Rights, Role, shake_hands
 from app.window import figures
 from app.window.figures import Status
+from codec.acknowledgement import Acknowledgement
 from codec.encoder import FrameEncoder
+from codec.errors import AcknowledgementError
 from codec.face_state import FaceState
 from signaling.ice_servers import IceServers
 from signaling.identity import OwnerKey, make_nonce
@@ -31,6 +35,9 @@ from signaling.peer import Ending, Peer
 
 MAX_FPS: Final = 25.0
 """Frames a second that are sent at most: the receiver interpolates, so that more would only cost bits."""
+
+MAX_ACKNOWLEDGEMENTS: Final = 64
+"""That wait to be taken note of; of more, the oldest are of no use any more."""
 
 Picture = Callable[[NDArray[np.uint8], float], None]
 """Told each captured picture (H, W, 3), RGB, and its timestamp."""
@@ -108,7 +115,14 @@ class Sender:
     def __init__(self, avatar: DrivenAvatar, face: FaceSource, key: OwnerKey | None = None, device: str = "") -> None:
         """Prepare a call that drives ``avatar`` by ``face``; ``key`` is that of the avatar's owner, if it has one."""
         self._avatar, self._face, self._key = avatar, face, key
-        self._encoder = FrameEncoder(avatar.tables, avatar.digest, None if face.embedded else avatar.embed)
+        self._encoder = FrameEncoder(
+            avatar.tables,
+            avatar.digest,
+            None if face.embedded else avatar.embed,
+            prediction=avatar.prediction,
+        )
+        # From the event loop to the worker: bounded, as a worker that waits for its camera takes nothing out.
+        self._acknowledged: deque[Acknowledgement] = deque(maxlen=MAX_ACKNOWLEDGEMENTS)
         self._stop = threading.Event()
         self._status = figures.connecting()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -175,6 +189,7 @@ class Sender:
         try:
             await shake_hands(peer, self._handshake, lambda message: None)
             peer.exchange_reports(self.meter.report, lambda report: self.meter.take_report(report, time.monotonic()))
+            peer.on_face(self._told)
             self._status = figures.live()
             worker.start()
             measuring = asyncio.create_task(measure(peer, self.meter))
@@ -219,6 +234,8 @@ class Sender:
             for state in self._face.states(self._stop.wait):
                 if self._stop.is_set():
                     break
+                while self._acknowledged:
+                    self._encoder.acknowledge(self._acknowledged.popleft())
                 data = bytes(self._encoder.encode(state))
                 self._loop.call_soon_threadsafe(self._send, peer, data)
         except BaseException as error:
@@ -236,6 +253,12 @@ class Sender:
             self._finished.set_result(None)
         elif not self._stop.is_set():
             self._finished.set_exception(failure)
+
+    def _told(self, data: bytes) -> None:
+        """Hand what the receiver says it has decoded to the worker."""
+        # Anything else is of a newer program, or of a hostile one: frames are then coded alone, and the call goes on.
+        with contextlib.suppress(AcknowledgementError):
+            self._acknowledged.append(Acknowledgement.parse(data))
 
     def _send(self, peer: Peer, data: bytes) -> None:
         if peer.send_face(data):

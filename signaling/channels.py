@@ -5,7 +5,7 @@ channel  id    delivery    carries
 ======== ===== =========== ======================================================================
 control  0     reliable    JSON objects, at most 16 kB, a few a second
 face     1     unordered,  one packet of the face codec a message, at most 1100 bytes; never sent
-               once only   again, never waited for
+               once only   again, never waited for; the other way, what of them was decoded
 ======== ===== =========== ======================================================================
 
 Both are negotiated in advance (RFC 8832 is skipped), so they are open as soon as the association is.

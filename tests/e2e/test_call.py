@@ -311,3 +311,33 @@ async def test_a_demo_avatar_plays_its_recording_and_nothing_else(server):
         assert "plays the recording it came with" in str(received)
         assert "plays the recording it came with" in str(sent)
         assert frames == []
+
+
+async def test_frames_are_predicted_from_what_the_receiver_acknowledges(server):
+    states, sizes = wandering_states(), {}
+    for predicted in (True, False):
+        avatar = SmallAvatar(predicted=predicted)
+        receiver, sender = make_receiver(avatar), Sender(avatar, recorded(states))
+        await call(server, sender, receiver, 3.0, room=f"predicted-{predicted}")
+        summary = sender.meter.summary()
+        assert summary["frames_sent"] > 50
+        assert receiver.packets_damaged == 0
+        sizes[predicted] = summary["payload_kbps"] / summary["frames_sent"] * summary["seconds"]
+    assert sizes[True] < 0.85 * sizes[False]
+
+
+async def test_lost_packets_leave_no_packet_that_cannot_be_decoded(server):
+    avatar = SmallAvatar()
+    receiver, sender = make_receiver(avatar), Sender(avatar, recorded(wandering_states()))
+    await call(server, sender, receiver, 4.0, loss=0.2)
+    assert receiver.packets_damaged == 0
+    assert receiver.meter.summary()["frames_received"] > 50
+
+
+async def test_what_is_no_acknowledgement_does_not_end_a_call(server):
+    avatar = SmallAvatar()
+    receiver, sender = make_receiver(avatar), Sender(avatar, recorded(wandering_states()))
+    sender._told(b"\xa1 is the beginning of something newer")
+    ended, _, frames = await call(server, sender, receiver, 1.0)
+    assert ended.farewell
+    assert frames
