@@ -19,7 +19,7 @@ from codec.avatar_file import AvatarFile
 from codec.embedding import Embedding, embedding_of
 from codec.errors import AvatarFileError
 from codec.face_state import FaceState
-from codec.prediction import PredictionTables
+from codec.prediction import PredictionTables, prediction_of
 from codec.tables import CodecTables
 from renderer.avatar import Avatar
 from renderer.field_file import FieldFileError, unpack_fields
@@ -167,8 +167,7 @@ def load_avatar(path: str | Path, device: str = "auto") -> LoadedAvatar:
         raise AvatarError(f"{path}: its description is damaged; get the file again or enrol again") from error
     try:
         tables = CodecTables.parse(file["tables"])
-        section = file.sections.get("prediction")
-        prediction = None if section is None else PredictionTables.parse(section)
+        prediction = prediction_of(file)
         if prediction is not None and prediction.size != len(tables.centres):
             raise ValueError("its prediction and its coding tables are of two avatars; enrol again")
     except AvatarFileError:

@@ -46,12 +46,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codec.adaptive import laplace_bank
+from codec.avatar_file import AvatarFile
 from codec.entropy import ResidualTable
 from codec.errors import CodecError, TablesError
 from codec.operating_point import OPERATING_POINTS
 from codec.packet import short_id
 from codec.quantiser import MAX_EXPRESSION_SIZE, MOTION_SIZE, POSE_SIZE, STEP_SCALE, Quantiser
 
+SECTION: Final = "prediction"
+"""Of an avatar file."""
 MAGIC = b"NCPR"
 VERSION = 1
 MAX_SIZE = 1 << 18
@@ -219,6 +222,16 @@ class PredictionTables:
                 raise TablesError(f"The prediction tables name a row that no bank has: {_REMEDY}.")
             if (np.diff(point.edges, axis=1) < 0).any():
                 raise TablesError(f"The prediction tables' degrees of motion are out of order: {_REMEDY}.")
+
+
+def prediction_of(file: AvatarFile) -> PredictionTables | None:
+    """Return an avatar's tables; None where it has none, of before there was prediction.
+
+    Raises:
+        TablesError: its section is damaged.
+    """
+    section = file.sections.get(SECTION)
+    return None if section is None else PredictionTables.parse(section)
 
 
 def context_of(avatar_id: bytes, tables: PredictionTables) -> bytes:
