@@ -1,5 +1,6 @@
 """Our own codec, from tracker to rendered frame, as the benchmark sees it."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from importlib.metadata import version
@@ -14,9 +15,14 @@ from app.enrolment.framing import Framing
 from app.errors import UserError
 from app.progress import Progress
 from app.tracking.tracker import FaceTracker
+from codec.acknowledgement import Acknowledgement
 from codec.decoder import FrameDecoder
 from codec.encoder import FrameEncoder
+from codec.prediction import PredictionTables
 from codec.tables import CodecTables
+
+DELAY = 0.12
+"""Seconds from sending a frame to knowing that it was decoded, in the call that is measured."""
 
 
 class OurCodec:
@@ -56,6 +62,11 @@ class OurCodec:
         return self.avatar.tables if self._other_tables is None else self._other_tables()
 
     @property
+    def prediction(self) -> PredictionTables | None:
+        """What frames are predicted with; None: each is coded alone, as it always is under other tables."""
+        return self.avatar.prediction if self._other_tables is None else None
+
+    @property
     def settings(self) -> Settings:
         """The avatar decides everything."""
         training = self.avatar.meta.get("training", {})
@@ -66,6 +77,7 @@ class OurCodec:
             "trained_at": int(self.avatar.meta.get("size", 0)),
             "training_steps": int(training.get("steps", 0)),
             "training_minutes": float(training.get("minutes", 0.0)),
+            **({} if self.prediction is None else {"delay_ms": 1000 * DELAY}),
         }
 
     def fit(self) -> None:
@@ -75,21 +87,30 @@ class OurCodec:
 
     def encode(self, frames: Frames, fps: float) -> Coded:
         """Track, embed, quantise and entropy-code every frame into the packet that a call would send."""
-        encoder = FrameEncoder(self.tables, self.avatar.digest, self.avatar.embed)
+        encoder = FrameEncoder(self.tables, self.avatar.digest, self.avatar.embed, prediction=self.prediction)
+        listener = FrameDecoder(self.tables, self.avatar.digest, prediction=self.prediction)
+        under_way: deque[tuple[float, Acknowledgement]] = deque()
         packets = []
         with (
             FaceTracker(self.avatar.calibration, torso=self.avatar.torso) as tracker,
             Progress(len(frames), "tracking") as progress,
         ):
             for index, frame in enumerate(frames):
-                state = tracker.track(camera_picture(frame, self.framing), index / fps)
+                now = index / fps
+                while under_way and under_way[0][0] <= now + 1e-6:
+                    encoder.acknowledge(under_way.popleft()[1])
+                state = tracker.track(camera_picture(frame, self.framing), now)
                 packets.append(bytes(encoder.encode(state)))
+                listener.decode(packets[-1], now)
+                acknowledgement = listener.acknowledgement()
+                if acknowledgement is not None:
+                    under_way.append((now + DELAY, acknowledgement))
                 progress.update(index + 1)
         return Coded(tuple(packets), len(bytes(self.avatar.file)))
 
     def decode(self, coded: Coded, size: int) -> Frames:
         """Render what each packet says, at any size."""
-        decoder = FrameDecoder(self.tables, self.avatar.digest)
+        decoder = FrameDecoder(self.tables, self.avatar.digest, prediction=self.prediction)
         frames = np.empty((len(coded.packets), size, size, 3), np.uint8)
         now = 0.0
         with Progress(len(frames), f"rendering at {size}²") as progress:

@@ -13,7 +13,7 @@ from codec.prediction_fitting import fit_prediction
 from codec.quantiser import MOTION_SIZE, state_from_parameters
 from renderer.avatar import Avatar
 
-PREDICTED_ERROR: Final = 3.0 / 255
+PREDICTED_ERROR: Final = 2.75 / 255
 """RMS change of a pixel by the rounding of all numbers together, at the point "normal". The field itself is
 about 10 grey levels off the real picture, next to which this is 0.1 dB at most."""
 

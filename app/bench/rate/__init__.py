@@ -5,6 +5,7 @@ import argparse
 from app.bench.options import STRIDE, add_clip_arguments, clip_options
 
 DELAY_MS = 120.0
+"""As `app.bench.ours.DELAY`, which comes with the libraries that track."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
