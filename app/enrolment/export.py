@@ -56,6 +56,7 @@ def finish(
         minutes: time that training took.
     """
     trainer.settle_grid()
+    field_psnr = trainer.evaluate(footage.validation).psnr
     avatar = trainer.avatar.cpu()
     embedding.cpu()
     tracked = torch.from_numpy(np.stack([state.expression for state in footage.states]))
@@ -99,7 +100,7 @@ def finish(
         "torso": bytes(footage.torso),
         "embedding": pack_embedding(embedding),
         "tables": bytes(tables),
-        "prediction": bytes(person_prediction(parameters, metric)),
+        "prediction": bytes(person_prediction(parameters, metric, field_psnr)),
         "field": packed,
     }
     return AvatarFile(sections), measured

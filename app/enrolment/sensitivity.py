@@ -13,9 +13,12 @@ from codec.prediction_fitting import fit_prediction
 from codec.quantiser import MOTION_SIZE, state_from_parameters
 from renderer.avatar import Avatar
 
-PREDICTED_ERROR: Final = 2.75 / 255
-"""RMS change of a pixel by the rounding of all numbers together, at the point "normal". The field itself is
-about 10 grey levels off the real picture, next to which this is 0.1 dB at most."""
+ERROR_SHARE: Final = 0.27
+"""RMS change of a pixel by the rounding of all numbers together, at the point "normal", as a share of how far the field
+itself is off the real picture. It lowers PSNR by 0.1 dB or a little less: the better the field, the finer the steps."""
+
+ERROR_RANGE: Final = (0.5 / 255, 6.0 / 255)
+"""What is finer nobody sees, and what is coarser shows as trembling, however poor the field."""
 
 PROBE_FRAMES: Final = 6
 PROBE_SIZE: Final = 64
@@ -53,18 +56,19 @@ def picture_metric(avatar: Avatar, parameters: NDArray[np.float64]) -> NDArray[n
 
 
 def person_prediction(
-    parameters: NDArray[np.float64], metric: NDArray[np.float64], picture_error: float = PREDICTED_ERROR
+    parameters: NDArray[np.float64], metric: NDArray[np.float64], field_psnr: float
 ) -> PredictionTables:
     """Return the prediction tables of a person.
 
     Args:
         parameters: (N, 12 + E) of the enrolment in the order of time.
         metric: of the person's picture, see `picture_metric`.
-        picture_error: RMS change of a pixel, in [0, 1], that rounding may make at the point "normal".
+        field_psnr: of the field against real pictures that it was not trained on, dB.
 
     Raises:
         TablesError: too few frames.
     """
+    picture_error = float(np.clip(ERROR_SHARE * 10.0 ** (-field_psnr / 20.0), *ERROR_RANGE))
     return fit_prediction(parameters, metric_steps(metric, picture_error, parameters.std(axis=0)), metric)
 
 

@@ -112,7 +112,8 @@ def _prediction(spec: ClipSpec, avatar: LoadedAvatar) -> PredictionTables:
         return avatar.prediction
     enrolled = training_states(spec, avatar)
     parameters = _parameters([_embedded(state, avatar) for state in enrolled])
-    return person_prediction(parameters, picture_metric(avatar.field, parameters))
+    field_psnr = float(avatar.meta["training"]["held_out_psnr_db"])
+    return person_prediction(parameters, picture_metric(avatar.field, parameters), field_psnr)
 
 
 def _held_out_states(spec: ClipSpec, avatar: LoadedAvatar, start: float, count: int) -> list[FaceState]:

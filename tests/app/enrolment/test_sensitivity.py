@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from app.enrolment.sensitivity import person_prediction, picture_metric
+from app.enrolment.sensitivity import ERROR_SHARE, person_prediction, picture_metric
 from codec.quantiser import MOTION_SIZE
 from renderer.camera import Camera
 from tests.codec.faces import face_states
@@ -44,7 +44,8 @@ def test_the_metric_is_that_of_the_picture() -> None:
 def test_tables_follow_from_it() -> None:
     avatar = LinearAvatar()
     metric = picture_metric(avatar, parameters())
-    fine, coarse = (person_prediction(parameters(), metric, error / 255) for error in (0.5, 2.0))
+    psnr = [20 * np.log10(255 * ERROR_SHARE / error) for error in (1.0, 4.0)]
+    fine, coarse = (person_prediction(parameters(), metric, field_psnr) for field_psnr in psnr)
     steps = [tables.quantiser.steps[MOTION_SIZE:] for tables in (fine, coarse)]
     assert steps[1][0] == pytest.approx(4 * steps[0][0], rel=1e-3)
     # What the picture hardly shows gets the coarsest step there is.
