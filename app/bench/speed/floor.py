@@ -41,7 +41,8 @@ def job(arguments: dict[str, Any]) -> dict[str, Any]:
     floors, profiles = [], []
     with Progress(len(arguments["sizes"]) + 1, f"floor and profile, {avatar.device_name}") as progress:
         progress.update(0)
-        from renderer.avatar import RAYS_AT_ONCE, SAMPLES
+        from renderer.avatar import SAMPLES
+        from renderer.stages import RAYS_AT_ONCE
 
         peak = measure_peak(device, avatar.field.head.shape.width, RAYS_AT_ONCE * SAMPLES)
         progress.update(1)

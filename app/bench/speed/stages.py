@@ -24,7 +24,7 @@ METHODS: Final = {
 """Stages that are a method of a part of the avatar."""
 
 FUNCTIONS: Final = {"quadrature": ("render_weights", "composite")}
-"""Stages that are functions in renderer.avatar."""
+"""Stages that are functions in renderer.stages."""
 
 REST: Final = "assemble"
 """What lies in between: rays, choice of pixels, putting them together, 8-bit colours."""
@@ -35,7 +35,7 @@ STAGES: Final = (*METHODS, *FUNCTIONS, REST)
 @contextmanager
 def looked_into(avatar: "Avatar", around: Around) -> Iterator[None]:
     """Within the block, have every stage of ``avatar`` called through ``around``."""
-    import renderer.avatar as module
+    import renderer.stages as module
 
     def through(stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **keywords: Any) -> Any:

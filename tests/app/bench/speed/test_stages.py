@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-import renderer.avatar
+import renderer.stages
 from app.bench.speed.stages import METHODS, StageClock, StageCounter, looked_into
 from renderer.avatar import SAMPLES, SEARCH_BINS
 from tests.renderer.scenes import small_avatar
@@ -58,22 +58,22 @@ def test_counts_are_a_mean_over_frames():
 
 def test_looking_changes_no_picture_and_leaves_nothing_behind():
     avatar = small_avatar()
-    functions = (renderer.avatar.render_weights, renderer.avatar.composite)
+    functions = (renderer.stages.render_weights, renderer.stages.composite)
     before = render(avatar, NEAR)
     with looked_into(avatar, StageClock(lambda: None)):
         assert torch.equal(render(avatar, NEAR), before)
-        assert renderer.avatar.composite is not functions[1]
-    assert (renderer.avatar.render_weights, renderer.avatar.composite) == functions
+        assert renderer.stages.composite is not functions[1]
+    assert (renderer.stages.render_weights, renderer.stages.composite) == functions
     for part, method in METHODS.values():
         assert method not in vars(getattr(avatar, part))
 
 
 def test_an_error_leaves_nothing_behind_either():
     avatar = small_avatar()
-    functions = (renderer.avatar.render_weights, renderer.avatar.composite)
+    functions = (renderer.stages.render_weights, renderer.stages.composite)
     with pytest.raises(ZeroDivisionError), looked_into(avatar, StageClock(lambda: None)):
         raise ZeroDivisionError
-    assert (renderer.avatar.render_weights, renderer.avatar.composite) == functions
+    assert (renderer.stages.render_weights, renderer.stages.composite) == functions
     assert "propose" not in vars(avatar.grid)
 
 
