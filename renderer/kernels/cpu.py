@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,10 @@ _log = logging.getLogger(__name__)
 _lock = threading.Lock()
 _compiled: dict[str, Any] = {}
 """The kernels' modules by name, once they are compiled."""
+
+Counts = NDArray[np.int64]
+"""(5,) how much was done: lookups in the density grid, rays marched, samples evaluated, samples whose colour was
+evaluated, pixels of the torso."""
 
 HEAD_CHANNELS, TORSO_CHANNELS, WIDTH = 16, 8, 64
 """Sizes that the kernels are compiled for, those of every avatar that is enrolled."""
@@ -77,18 +82,25 @@ def supports(avatar: Avatar) -> bool:
 
 
 def search(
-    avatar: Avatar, view: View, window: HeadWindow, rotation: Tensor, translation: Tensor, samples: int, bins: int
+    avatar: Avatar,
+    view: View,
+    window: HeadWindow,
+    rotation: Tensor,
+    translation: Tensor,
+    samples: int,
+    bins: int,
+    counts: Counts | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Do what `renderer.stages.search` does."""
+    """Do what `renderer.stages.search` does; ``counts`` are added to."""
     rows, columns = window.blocks
     edges, opacity = np.empty((rows * columns, samples + 1), np.float32), np.empty((rows, columns), np.float32)
     box = _array(torch.stack((avatar.grid.box_min, avatar.grid.box_max)))
     given = (_array(view.directions), _pose(rotation, translation), _array(avatar.grid.density), box)
 
-    def strip(first: int, last: int) -> None:
-        _compiled["search"].search(*given, _numbers(window, window.block, first, last), bins, edges, opacity)
+    def strip(first: int, last: int, done: Counts) -> None:
+        _compiled["search"].search(*given, _numbers(window, window.block, first, last), bins, edges, opacity, done)
 
-    _in_strips(strip, rows)
+    _in_strips(strip, rows, counts)
     return torch.from_numpy(edges), torch.from_numpy(opacity).view(-1)
 
 
@@ -101,8 +113,9 @@ def march(
     translation: Tensor,
     edges: Tensor,
     opacity: Tensor,
+    counts: Counts | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Do what `renderer.stages.march` does, without colours that cannot be seen."""
+    """Do what `renderer.stages.march` does, without colours that cannot be seen; ``counts`` are added to."""
     head = avatar.head
     rows, columns = window.blocks
     rgb = np.empty((window.height, window.width, 3), np.float32)
@@ -125,19 +138,25 @@ def march(
         _narrow(head.rgb_layer),
     )
 
-    def strip(first: int, last: int) -> None:
-        counts = np.zeros(3, np.int64)
+    def strip(first: int, last: int, done: Counts) -> None:
         numbers = _numbers(window, window.block, first, last)
-        _compiled["march"].march(*given, numbers, *field, rgb, passed, counts)
+        _compiled["march"].march(*given, numbers, *field, rgb, passed, done)
 
-    _in_strips(strip, rows)
+    _in_strips(strip, rows, counts)
     return torch.from_numpy(rgb), torch.from_numpy(passed)
 
 
 def finish(
-    avatar: Avatar, view: View, window: HeadWindow, rgb: Tensor, transmittance: Tensor, torso: Tensor, condition: Tensor
+    avatar: Avatar,
+    view: View,
+    window: HeadWindow,
+    rgb: Tensor,
+    transmittance: Tensor,
+    torso: Tensor,
+    condition: Tensor,
+    counts: Counts | None = None,
 ) -> Tensor:
-    """Do what `renderer.stages.finish` does."""
+    """Do what `renderer.stages.finish` does; ``counts`` are added to."""
     field = avatar.torso
     picture = view.background_bytes.clone()
     code = torch.cat((condition, avatar.consistency_code))
@@ -156,12 +175,12 @@ def finish(
         _array(picture),
     )
 
-    def strip(first: int, last: int) -> None:
+    def strip(first: int, last: int, done: Counts) -> None:
         start, end = np.searchsorted(shown, (first * view.width, last * view.width))
         numbers = np.array([window.top, window.left, window.height, window.width, first, last])
-        _compiled["finish"].finish(*given, numbers, shown[start:end], *rest)
+        _compiled["finish"].finish(*given, numbers, shown[start:end], *rest, done)
 
-    _in_strips(strip, view.height)
+    _in_strips(strip, view.height, counts)
     return picture
 
 
@@ -196,15 +215,18 @@ def _numbers(window: HeadWindow, *more: int) -> NDArray[np.int64]:
     return np.array([window.top, window.left, window.height, window.width, *more])
 
 
-def _in_strips(work: Any, rows: int) -> None:
-    """Call ``work(first, last)`` for all rows, on as many threads as torch uses."""
+def _in_strips(work: Callable[[int, int, Counts], None], rows: int, counts: Counts | None) -> None:
+    """Call ``work(first, last, done)`` for all rows, on as many threads as torch uses; add up what is done."""
     threads = torch.get_num_threads()
-    if threads == 1 or rows < 2 * threads:
-        work(0, rows)
-        return
-    parts = STRIPS * threads
+    parts = 1 if threads == 1 or rows < 2 * threads else STRIPS * threads
     bounds = [rows * part // parts for part in range(parts + 1)]
-    list(_pool(threads).map(work, bounds[:-1], bounds[1:]))
+    done = np.zeros((parts, 5), np.int64)
+    if parts == 1:
+        work(0, rows, done[0])
+    else:
+        list(_pool(threads).map(work, bounds[:-1], bounds[1:], done))
+    if counts is not None:
+        counts += done.sum(0)
 
 
 @cache

@@ -40,6 +40,7 @@ def _rounded(value: Any) -> Any:
         types.float32[::1],
         types.float32[::1],
         types.uint8[:, :, ::1],
+        types.int64[::1],
     ),
     nogil=True,
     cache=True,
@@ -61,6 +62,7 @@ def finish(
     shade_bias: Any,
     colour_weights: Any,
     picture: Any,
+    counts: Any,
 ) -> None:
     """Finish some rows of a picture.
 
@@ -80,6 +82,7 @@ def finish(
         shade_bias: (64,).
         colour_weights: (4 x 64 + 4,), the last four are the biases.
         picture: (H, W, 3), holds the background in 8 bits and is written where anything is before it.
+        counts: see `renderer.kernels.cpu.Counts`, added to.
     """
     top, left, height, width, first, last = window
     columns = picture.shape[1]
@@ -155,4 +158,5 @@ def finish(
                 if inside:
                     colour = colour * passed[y - top, x - left] + rgb[y - top, x - left, channel]
                 picture[y, x, channel] = _rounded(colour)
+        counts[4] += gathered
         gathered = 0

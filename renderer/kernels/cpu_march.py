@@ -102,7 +102,7 @@ def march(
         rgb_weights: (3 x 64 + 3,), the last three are the biases.
         rgb: (h, w, 3) of the window, written: premultiplied colour.
         passed: (h, w) of the window, written: transmittance.
-        counts: (3,), added to: rays marched, samples evaluated, samples whose colour was evaluated.
+        counts: see `renderer.kernels.cpu.Counts`, added to.
     """
     top, left, height, width, side, first, last = window
     samples = edges.shape[1] - 1
@@ -208,7 +208,7 @@ def march(
                 if through > _OPEN:
                     still[remaining] = ray
                     remaining += 1
-            counts[1] += open_rays
+            counts[2] += open_rays
             stored += open_rays
             open_rays = remaining
         for tile in range(0, found, ROWS):
@@ -232,6 +232,6 @@ def march(
                 rgb[y, x, channel] += colours[place, channel]
         for ray in range(gathered):
             passed[places[ray, 0], places[ray, 1]] = before[ray]
-        counts[0] += gathered
-        counts[2] += found
+        counts[1] += gathered
+        counts[3] += found
         gathered = 0

@@ -25,6 +25,7 @@ _HIT: Final = _F(1e-3)
         types.int64,
         types.float32[:, ::1],
         types.float32[:, ::1],
+        types.int64[::1],
     ),
     nogil=True,
     cache=True,
@@ -32,7 +33,7 @@ _HIT: Final = _F(1e-3)
     error_model="numpy",
 )  # type: ignore[untyped-decorator]
 def search(
-    directions: Any, pose: Any, density: Any, box: Any, window: Any, bins: Any, edges: Any, opacity: Any
+    directions: Any, pose: Any, density: Any, box: Any, window: Any, bins: Any, edges: Any, opacity: Any, counts: Any
 ) -> None:
     """Search the mean ray of each block of some rows of blocks.
 
@@ -45,6 +46,7 @@ def search(
         bins: lookups a ray.
         edges: (blocks, samples + 1), written: ray parameters, which mean nothing where the opacity is below 1e-3.
         opacity: (rows of blocks, columns of blocks), written.
+        counts: see `renderer.kernels.cpu.Counts`, added to.
     """
     top, left, height, width, side, first, last = window
     size = density.shape[0]
@@ -117,6 +119,7 @@ def search(
                 reached = index + 2
                 if depth > _BLOCKED:
                     break
+            counts[0] += reached - 1
             for index in range(reached, bins + 2):
                 weights[index] = _F(0.0)
             opacity[row, column] = _F(1.0) - before

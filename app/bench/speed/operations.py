@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from app.bench.speed.stages import Counts
     from renderer.avatar import Avatar
 
+CONDITIONS = 12
+"""Numbers that bend the torso (`renderer.torso_field.CONDITIONS`)."""
 FLOAT_BYTES = 4
 """Of planes, grid, background: they are kept as float32."""
 
@@ -78,9 +80,14 @@ class FieldSizes:
         return 3 * self.channels * self.resolution**2
 
     @property
-    def head_products(self) -> int:
-        """Multiply-adds of the decoder's layers for a sample."""
-        return 3 * self.channels * self.width + self.width + (self.width + 3) * self.width + 3 * self.width
+    def density_products(self) -> int:
+        """Multiply-adds of the decoder's layers for the density of a sample."""
+        return 3 * self.channels * self.width + self.width
+
+    @property
+    def colour_products(self) -> int:
+        """Multiply-adds of the decoder's layers for the colour of a sample, its density known."""
+        return (self.width + 3) * self.width + 3 * self.width
 
     @property
     def torso_products(self) -> int:
@@ -90,7 +97,7 @@ class FieldSizes:
     @property
     def warp_products(self) -> int:
         """Multiply-adds of the torso's warp at a lattice point."""
-        inputs = self.torso_encoded + 6 + self.torso_code
+        inputs = self.torso_encoded + CONDITIONS + self.torso_code
         return inputs * self.torso_width + self.torso_width**2 + 2 * self.torso_width
 
 
@@ -126,9 +133,10 @@ def frame_work(sizes: FieldSizes, counts: "Counts") -> dict[str, Work]:
     width, torso_width = sizes.width, sizes.torso_width
     # Along a ray: optical depth (multiply, add), exponential, difference; widening by two maxima, normalising.
     search = counts.grid_lookups * (12 + 34 + 4 + 4) + counts.intervals * 8
-    # Biases and activations: two hidden layers, softplus of the density (4), sigmoids of three colours (3 each).
-    shading = 4 * width + 5 + 12
-    torso_reading = (8 + 8 * 2) + (8 + 8 * sizes.torso_channels) + 2 * torso_width + 4 + 4 * 3
+    # Biases and activations: a hidden layer each, softplus of the density (4), sigmoids of three colours (3 each).
+    density, colour = 2 * width + 5, 2 * width + 12
+    # The motion, the warp, the plane.
+    torso_reading = 12 + (8 + 8 * 2) + (8 + 8 * sizes.torso_channels) + 2 * torso_width + 4 + 4 * 3
     warp = sizes.torso_lattice * (2 * sizes.warp_products + 4 * torso_width + 2)
     torso_numbers = sizes.torso_channels * sizes.torso_resolution**2 + sizes.torso_products + sizes.warp_products
     return {
@@ -146,17 +154,19 @@ def frame_work(sizes: FieldSizes, counts: "Counts") -> dict[str, Work]:
             gathered=FLOAT_BYTES * counts.head_samples * 3 * 4 * sizes.channels,
         ),
         "decoder": Work(
-            counts.head_samples * 2 * sizes.head_products + 2 * sizes.code * width,
-            counts.head_samples * shading,
-            FLOAT_BYTES * sizes.head_products,
+            counts.head_samples * 2 * sizes.density_products
+            + counts.head_colours * 2 * sizes.colour_products
+            + 2 * sizes.code * width,
+            counts.head_samples * density + counts.head_colours * colour,
+            FLOAT_BYTES * (sizes.density_products + sizes.colour_products),
         ),
         "torso": Work(
             counts.torso_pixels * 2 * sizes.torso_products,
-            counts.torso_pixels * torso_reading + warp + 2 * (6 + sizes.torso_code) * torso_width,
+            counts.torso_pixels * torso_reading + warp + 2 * (CONDITIONS + sizes.torso_code) * torso_width,
             FLOAT_BYTES * torso_numbers,
             FLOAT_BYTES * counts.torso_pixels * 4 * (2 + sizes.torso_channels),
         ),
-        "quadrature": Work(other=counts.head_samples * (4 + 6)),
+        "quadrature": Work(other=counts.head_samples * 4 + counts.head_colours * 6),
         # Torso over background and head over both (a multiply-add a channel each), rounding and clamping to 8 bits;
         # the background is read, the picture written.
         "assemble": Work(other=counts.pixels * 3 * (2 + 2 + 3), compulsory=counts.pixels * 3 * (FLOAT_BYTES + 1)),
