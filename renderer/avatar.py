@@ -105,8 +105,8 @@ class Avatar(nn.Module):
             return stages
         if not cpu.supports(self):
             raise ValueError("the compiled stages render avatars of the usual sizes, on the CPU")
-        if not cpu.prepare():
-            raise ValueError("the stages cannot be compiled on this machine")
+        if not cpu.ready():
+            raise ValueError("the stages are not compiled, or cannot be on this machine")
         return cpu
 
     def forget_view(self) -> None:

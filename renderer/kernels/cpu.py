@@ -6,11 +6,14 @@ and is kept on disk; a picture never waits for it: until `prepare` has ended, `r
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,8 +45,11 @@ STRIPS = 4
 """Parts a thread into which a picture is divided: some rows hold more of the head than others."""
 
 
-def prepare() -> bool:
+def prepare(folder: Path) -> bool:
     """Compile the kernels, or load what an earlier process compiled, unless that was done; seconds, or half of one.
+
+    Args:
+        folder: where compiled kernels are kept; it is made, and where it cannot be, each process compiles anew.
 
     Returns:
         Whether they can be used; where they cannot, the reason is logged once.
@@ -51,6 +57,10 @@ def prepare() -> bool:
     with _lock:
         if not _compiled:
             try:
+                from numba import config
+
+                settings: Any = config
+                settings.CACHE_DIR = str(_cache(folder))
                 from renderer.kernels import cpu_finish, cpu_march, cpu_search, cpu_vector
             except Exception as error:  # Whatever a compiler complains of: there is another way to render.
                 _log.warning("rendering is not compiled on this machine, and slower: %s", error)
@@ -58,6 +68,18 @@ def prepare() -> bool:
             else:
                 _compiled.update(search=cpu_search, march=cpu_march, finish=cpu_finish, vector=cpu_vector)
         return ready()
+
+
+def _cache(folder: Path) -> Path:
+    """Return a folder for what these very sources compile to: the compiler looks at a kernel's own file alone."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
+    try:
+        (folder / digest).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder / digest):
+            return folder / digest
+    except OSError:
+        return Path(tempfile.mkdtemp())
 
 
 def ready() -> bool:

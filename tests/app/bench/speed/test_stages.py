@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import renderer.stages
+from app.assets import cache_folder
 from app.bench.speed.stages import COMPILED, METHODS, StageClock, StageCounter, looked_into
 from renderer.avatar import SAMPLES, SEARCH_BINS
 from renderer.kernels import cpu
@@ -109,7 +110,7 @@ def test_time_within_an_inner_stage_is_not_the_outer_ones():
 
 
 def test_compiled_stages_count_what_they_do():
-    if not cpu.prepare():
+    if not cpu.prepare(cache_folder() / "kernels"):
         pytest.skip("the kernels cannot be compiled here")
     avatar = usual_avatar()
     plain, compiled = StageCounter(), StageCounter()
@@ -129,7 +130,7 @@ def test_compiled_stages_count_what_they_do():
 
 
 def test_compiled_stages_are_timed():
-    if not cpu.prepare():
+    if not cpu.prepare(cache_folder() / "kernels"):
         pytest.skip("the kernels cannot be compiled here")
     avatar = usual_avatar()
     clock = StageClock(lambda: None)
