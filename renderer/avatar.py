@@ -112,7 +112,7 @@ class Avatar(nn.Module):
     def forget_view(self) -> None:
         """Drop what is kept from frame to frame; needed after the background, the grid or the extent changed."""
         self._view = None
-        self.grid.forget_corners()
+        self.grid.forget()
 
     @torch.no_grad()
     def rescale_expression(self, shift: Tensor, scale: Tensor) -> None:

@@ -117,7 +117,8 @@ def search(
     rows, columns = window.blocks
     edges, opacity = np.empty((rows * columns, samples + 1), np.float32), np.empty((rows, columns), np.float32)
     box = _array(torch.stack((avatar.grid.box_min, avatar.grid.box_max)))
-    given = (_array(view.directions), _pose(rotation, translation), _array(avatar.grid.density), box)
+    grid = avatar.grid
+    given = (_array(view.directions), _pose(rotation, translation), _array(grid.density), _array(grid.cells()), box)
 
     def strip(first: int, last: int, done: Counts) -> None:
         _compiled["search"].search(*given, _numbers(window, window.block, first, last), bins, edges, opacity, done)

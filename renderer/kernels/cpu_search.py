@@ -20,6 +20,7 @@ _HIT: Final = _F(1e-3)
         types.float32[:, :, ::1],
         types.float32[::1],
         types.float32[:, :, ::1],
+        types.uint8[:, :, ::1],
         types.float32[:, ::1],
         types.int64[::1],
         types.int64,
@@ -33,7 +34,16 @@ _HIT: Final = _F(1e-3)
     error_model="numpy",
 )  # type: ignore[untyped-decorator]
 def search(
-    directions: Any, pose: Any, density: Any, box: Any, window: Any, bins: Any, edges: Any, opacity: Any, counts: Any
+    directions: Any,
+    pose: Any,
+    density: Any,
+    cells: Any,
+    box: Any,
+    window: Any,
+    bins: Any,
+    edges: Any,
+    opacity: Any,
+    counts: Any,
 ) -> None:
     """Search the mean ray of each block of some rows of blocks.
 
@@ -41,6 +51,7 @@ def search(
         directions: (H, W, 3) camera-space ray directions of the picture.
         pose: (12,) origin in head space, then the rotation (3, 3) from head space to camera space.
         density: (z, y, x), per centimetre.
+        cells: (z, y, x) of `DensityGrid.cells`.
         box: (2, 3) lower and upper corner of the grid.
         window: (7,) as for `march`.
         bins: lookups a ray.
@@ -50,7 +61,7 @@ def search(
     """
     top, left, height, width, side, first, last = window
     size = density.shape[0]
-    values = density.reshape(-1)
+    values, occupied = density.reshape(-1), cells.reshape(-1)
     samples = edges.shape[1] - 1
     limit = _F(size - 1)
     down, behind = np.int64(size), np.int64(size * size)
@@ -100,8 +111,12 @@ def search(
                 py = min(max(start_y + middle * step_y, _F(0.0)), limit)
                 pz = min(max(start_z + middle * step_z, _F(0.0)), limit)
                 ix, iy, iz = min(np.int64(px), size - 2), min(np.int64(py), size - 2), min(np.int64(pz), size - 2)
-                fx, fy, fz = px - _F(ix), py - _F(iy), pz - _F(iz)
                 at = iz * behind + iy * down + ix
+                reached = index + 2
+                if occupied[at] == 0:
+                    weights[index + 1] = _F(0.0)
+                    continue
+                fx, fy, fz = px - _F(ix), py - _F(iy), pz - _F(iz)
                 a = values[at] + fx * (values[at + 1] - values[at])
                 b = values[at + down] + fx * (values[at + down + 1] - values[at + down])
                 front = a + fy * (b - a)
@@ -116,7 +131,6 @@ def search(
                     weight = before - passed
                     before = passed
                 weights[index + 1] = weight
-                reached = index + 2
                 if depth > _BLOCKED:
                     break
             counts[0] += reached - 1
