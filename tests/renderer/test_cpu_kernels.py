@@ -122,8 +122,9 @@ def test_threads_make_the_same_picture() -> None:
             pictures.append(avatar.render(*given, backend="compiled"))
     finally:
         torch.set_num_threads(threads)
-    assert torch.equal(pictures[0], pictures[1])
-    assert torch.equal(pictures[0], pictures[2])
+    # Not to the last bit: with other neighbours in a register a number may be rounded otherwise.
+    for picture in pictures[1:]:
+        assert (picture.int() - pictures[0].int()).abs().max() <= 1
 
 
 def test_pictures_in_inference_mode() -> None:
