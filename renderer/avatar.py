@@ -16,10 +16,10 @@ from renderer.rays import head_space_rays
 from renderer.torso_field import TorsoField
 from renderer.view import View
 
-SAMPLES = 5
-"""Field evaluations a ray when a frame is rendered: one more gains 0.02 dB."""
-SEARCH_BINS = 48
-"""Lookups in the density grid a ray when a frame is rendered: a third more gain 0.05 dB and cost 20 % of the time."""
+SAMPLES = 6
+"""Field evaluations a ray when a frame is rendered: two more gain 0.01 dB."""
+SEARCH_BINS = 64
+"""Lookups in the density grid a ray when a frame is rendered: a quarter fewer lose 0.08 dB, more gain nothing."""
 BLOCK = 2
 """Side of a block of rays that share a search: the density grid is coarser than the pixels anyway."""
 Backend = Literal["auto", "torch", "compiled"]
