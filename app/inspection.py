@@ -1,8 +1,8 @@
 """What is in an avatar or a recording, in words."""
 
 import json
+import lzma
 import math
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +20,10 @@ from codec.recording import Recording
 MAX_TENSOR_HEADER = 1 << 20
 """Bytes of a tensor file's directory: ours have a few kilobytes."""
 
-_ZLIB = b"\x78"
-"""What every zlib stream with a window of 32 kB begins with."""
+_XZ = b"\xfd7zXZ\x00"
+"""What every xz stream begins with."""
+MAX_MEMORY = 16 << 20
+"""Bytes that decompression may take."""
 
 _KNOWN = ("name", "created", "demo", "size", "owner", "recordings")
 
@@ -170,11 +172,12 @@ def section_words(content: bytes) -> str:
 
 def tensor_shapes(content: bytes) -> dict[str, list[int]]:
     """Return name and shape of each tensor in a safetensors file, compressed or not; none if it is something else."""
-    if content[:1] == _ZLIB:
+    if content.startswith(_XZ):
         try:
             # No more than the directory: what a hostile file would expand to stays packed.
-            content = zlib.decompressobj().decompress(content, 8 + MAX_TENSOR_HEADER)
-        except zlib.error:
+            decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_MEMORY)
+            content = decompressor.decompress(content, 8 + MAX_TENSOR_HEADER)
+        except lzma.LZMAError:
             return {}
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or not 2 <= length <= min(MAX_TENSOR_HEADER, len(content) - 8):

@@ -42,5 +42,8 @@ class DrivenAvatar(CallAvatar, Protocol):
 class RenderedAvatar(CallAvatar, Protocol):
     """What a receiver needs."""
 
+    def prepare(self) -> None:
+        """Make rendering as fast as this machine can. That may take seconds, while it renders slower."""
+
     def render(self, state: FaceState, width: int, height: int) -> NDArray[np.uint8]:
         """Return the picture (height, width, 3), RGB, of a state whose expression is embedded."""

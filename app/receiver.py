@@ -256,6 +256,8 @@ class Receiver:
         """Render the face at rest: the first rendering takes long, and must not teach the budget that all do."""
         limit_render_threads(self._threads)
         self._avatar.render(self._avatar.tables.rest_state(0.0), *self._size)
+        # Not waited for: the first time on a machine it takes longer than anybody waits for a picture.
+        threading.Thread(target=self._avatar.prepare, name="prepare", daemon=True).start()
 
     def _render_loop(self) -> None:
         try:

@@ -1,8 +1,8 @@
-"""An avatar's fields as bytes: 8-bit planes, 16-bit layers, in a compressed safetensors container."""
+"""An avatar's fields as bytes: planes of 23 to 63 levels, 16-bit layers, in a compressed safetensors container."""
 
 import json
+import lzma
 import struct
-import zlib
 
 import torch
 from safetensors import SafetensorError
@@ -15,13 +15,17 @@ from renderer.head_field import HeadField, HeadFieldShape
 from renderer.occupancy import DensityGrid
 from renderer.torso_field import TorsoField, TorsoFieldShape
 
-VERSION = "2"
+VERSION = "3"
 """Changes whenever fields of before would render differently or not at all."""
 MAX_BYTES = 128 << 20
 """Of the container when decompressed."""
 MAX_BACKGROUND = 1024
 MAX_GRID = 128
-_PLANES = ("head.static_planes", "head.basis_planes", "torso.plane")
+_PLANES = {"head.static_planes": 31, "head.basis_planes": 11, "torso.plane": 31}
+"""Largest level of each plane's texels, up and down from 0: all together cost 0.03 dB of 33 against float32. The basis
+is the largest part of a file and has the fewest levels, for a picture is the sum of thirty of its planes."""
+_MEMORY = 16 << 20
+"""Bytes that decompression may take beside its output: the compressor looks 8 MiB back."""
 _BYTES = ("background", "torso_extent")
 _DENSITY = "grid.density"
 _DENSITY_STEPS = 16.0
@@ -39,7 +43,7 @@ def pack_fields(avatar: Avatar) -> bytes:
         value = tensor.detach().cpu()
         if name in _PLANES:
             # One scale a channel: channels of one plane differ in range by an order of magnitude.
-            scale = value.abs().amax((-1, -2), keepdim=True).clamp_min(1e-8) / 127.0
+            scale = value.abs().amax((-1, -2), keepdim=True).clamp_min(1e-8) / _PLANES[name]
             tensors[name] = (value / scale).round().to(torch.int8).contiguous()
             tensors[f"{name}.scale"] = scale.contiguous()
         elif name in _BYTES:
@@ -58,7 +62,8 @@ def pack_fields(avatar: Avatar) -> bytes:
         "head": json.dumps({name: getattr(avatar.head.shape, name) for name in HeadFieldShape.__slots__}),
         "torso": json.dumps({name: getattr(avatar.torso.shape, name) for name in TorsoFieldShape.__slots__}),
     }
-    return zlib.compress(save(tensors, description), 9)
+    # Neighbouring texels are alike in ways that zlib does not see: this is a quarter smaller.
+    return lzma.compress(save(tensors, description), preset=6)
 
 
 def unpack_fields(data: bytes) -> Avatar:
@@ -91,12 +96,12 @@ def unpack_fields(data: bytes) -> Avatar:
 
 
 def _decompress(data: bytes) -> bytes:
-    decompressor = zlib.decompressobj()
     try:
+        decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY)
         container = decompressor.decompress(data, MAX_BYTES)
-    except zlib.error as error:
+    except (lzma.LZMAError, MemoryError) as error:
         raise FieldFileError("the avatar's fields are damaged") from error
-    if not decompressor.eof or decompressor.unconsumed_tail or decompressor.unused_data:
+    if not decompressor.eof or decompressor.unused_data:
         raise FieldFileError("the avatar's fields are cut off or too large")
     return container
 

@@ -29,6 +29,7 @@ class DensityGrid(nn.Module):
         self.register_buffer("density", torch.full((resolution, resolution, resolution), 0.2))
         """(z, y, x), per centimetre."""
         self._corners: Tensor | None = None
+        self._cells: Tensor | None = None
 
     def corners(self) -> Tensor:
         """Return the (8, 3) corners of the box around all occupied voxels, head space."""
@@ -43,9 +44,17 @@ class DensityGrid(nn.Module):
             self._corners = torch.cartesian_prod(*axes)
         return self._corners
 
-    def forget_corners(self) -> None:
-        """Let ``corners`` look at the density anew."""
+    def cells(self) -> Tensor:
+        """Return which cells hold anything: (z, y, x) uint8, 0 where all eight voxels from (x, y, z) on are empty."""
+        if self._cells is None:
+            found = F.max_pool3d(F.pad(self.density, (0, 1) * 3)[None], 2, stride=1)[0]
+            self._cells = (found > 0.0).to(torch.uint8)
+        return self._cells
+
+    def forget(self) -> None:
+        """Let ``corners`` and ``cells`` look at the density anew."""
         self._corners = None
+        self._cells = None
 
     def voxel_centres(self) -> Tensor:
         """Return the (resolution³, 3) voxel centres in head space, in the order of ``density.flatten()``."""

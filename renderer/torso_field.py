@@ -23,13 +23,6 @@ def pose_vector(rotation: Tensor, translation: Tensor) -> Tensor:
     return torch.cat((axis, translation), -1)
 
 
-def _inverse_linear(motion: Tensor) -> Tensor:
-    """Return the inverse (2, 2) of a motion's linear part; near a singular one, which no coder sends, it is bounded."""
-    linear = torch.eye(2, device=motion.device) + motion[2:].view(2, 2)
-    a, b, c, d = linear.flatten().unbind(0)
-    return torch.stack((torch.stack((d, -b)), torch.stack((-c, a)))) / (a * d - b * c).clamp_min(0.1)
-
-
 @dataclass(frozen=True, slots=True)
 class TorsoFieldShape:
     """Sizes of a torso field."""
@@ -118,6 +111,23 @@ class TorsoField(nn.Module):
         self.condition_mean.copy_(values.mean(0))
         self.condition_scale.copy_(values.std(0).clamp_min(1e-3))
 
+    @staticmethod
+    def inverse_linear(motion: Tensor) -> Tensor:
+        """Return the inverse (2, 2) of a motion's linear part, bounded near a singular one, which no coder sends."""
+        linear = torch.eye(2, device=motion.device) + motion[2:].view(2, 2)
+        a, b, c, d = linear.flatten().unbind(0)
+        return torch.stack((torch.stack((d, -b)), torch.stack((-c, a)))) / (a * d - b * c).clamp_min(0.1)
+
+    def offsets(self, condition: Tensor) -> Tensor:
+        """Return the warp (1, 2, L, L) on a lattice over the frame: (x, y) displacements in half frame sides.
+
+        Args:
+            condition: (12 + code,) of ``condition``, and the consistency code.
+        """
+        offsets = self.warp(torch.cat((self.lattice, condition.expand(len(self.lattice), -1)), -1)) * 0.1
+        warp: Tensor = offsets.T.reshape(1, 2, LATTICE, LATTICE)
+        return warp
+
     def forward(self, uv: Tensor, motion: Tensor, condition: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
         """Evaluate the torso.
 
@@ -133,9 +143,8 @@ class TorsoField(nn.Module):
             ``rgb`` (N, 3) in [0, 1] and ``alpha`` (N,) in [0, 1].
         """
         condition = torch.cat((condition, code))
-        uv = self.centre + (uv - self.centre - motion[:2]) @ _inverse_linear(motion).T
-        offsets = self.warp(torch.cat((self.lattice, condition.expand(len(self.lattice), -1)), -1)) * 0.1
-        offsets = offsets.T.reshape(1, 2, LATTICE, LATTICE)
+        uv = self.centre + (uv - self.centre - motion[:2]) @ self.inverse_linear(motion).T
+        offsets = self.offsets(condition)
         centred = (uv * 2.0 - 1.0)[None, None]
         bent = centred[0, 0] + F.grid_sample(offsets, centred, padding_mode="border", align_corners=True)[0, :, 0].T
         plane = self.plane.contiguous(memory_format=torch.channels_last)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from renderer.camera import Camera, camera_directions, frame_coordinates, project
 from renderer.occupancy import DensityGrid
+from renderer.window import HeadWindow
 
 if TYPE_CHECKING:
     from renderer.avatar import Avatar
@@ -34,8 +35,10 @@ class View:
     """(height, width, 3) camera-space ray directions."""
     background: Tensor
     """(height, width, 3) float32; beyond the frame its border goes on."""
+    background_bytes: Tensor
+    """(height, width, 3) uint8, the same."""
     torso: Tensor
-    """(N,) indices of the pixels where the torso may be seen."""
+    """(N,) ascending indices of the pixels where the torso may be seen."""
 
     @classmethod
     def of(cls, avatar: Avatar, width: int, height: int) -> View:
@@ -43,24 +46,26 @@ class View:
         uv = frame_coordinates(width, height, avatar.background.device)
         grid = uv[None] * 2.0 - 1.0
         image = avatar.background.detach().permute(2, 0, 1)[None]
-        background = F.grid_sample(image, grid, padding_mode="border", align_corners=False)
+        background = F.grid_sample(image, grid, padding_mode="border", align_corners=False)[0]
+        background = background.permute(1, 2, 0).contiguous()
         return cls(
             width,
             height,
             uv.clamp(0.0, 1.0),
             camera_directions(avatar.camera, uv),
-            background[0].permute(1, 2, 0).contiguous(),
+            background,
+            (background * 255.0 + 0.5).clamp(0.0, 255.0).to(torch.uint8),
             torch.nonzero(within(avatar.torso_extent, uv.view(-1, 2))).squeeze(1),
         )
 
     def head_window(
-        self, grid: DensityGrid, camera: Camera, rotation: Tensor, translation: Tensor
-    ) -> tuple[slice, slice]:
-        """Return the rows and columns that hold the projection of the head's box."""
+        self, grid: DensityGrid, camera: Camera, rotation: Tensor, translation: Tensor, block: int
+    ) -> HeadWindow:
+        """Return the rows and columns that hold the projection of the head's box, in blocks of this side."""
         uv = project(camera, grid.corners() @ rotation.T + translation)
         side = min(self.width, self.height)
         pixels = uv * side + torch.tensor([(self.width - side) / 2, (self.height - side) / 2], device=uv.device)
         low, high = pixels.amin(0).floor().long().tolist(), pixels.amax(0).ceil().long().tolist()
         left, right = (min(max(value, 0), self.width) for value in (low[0], high[0]))
         top, bottom = (min(max(value, 0), self.height) for value in (low[1], high[1]))
-        return slice(top, bottom), slice(left, right)
+        return HeadWindow(top, left, bottom - top, right - left, block)

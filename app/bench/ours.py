@@ -110,6 +110,7 @@ class OurCodec:
 
     def decode(self, coded: Coded, size: int) -> Frames:
         """Render what each packet says, at any size."""
+        self.avatar.prepare()
         decoder = FrameDecoder(self.tables, self.avatar.digest, prediction=self.prediction)
         frames = np.empty((len(coded.packets), size, size, 3), np.uint8)
         now = 0.0

@@ -68,6 +68,7 @@ def _record(args: argparse.Namespace, avatar: "LoadedAvatar", states: "list[Face
     from app.progress import Progress
     from app.video_writer import VideoWriter
 
+    avatar.prepare()
     with (
         VideoWriter(args.record, args.width, args.height, fps) as writer,
         Progress(len(states), f"rendering on {avatar.device_name}") as progress,
@@ -81,6 +82,7 @@ def _record(args: argparse.Namespace, avatar: "LoadedAvatar", states: "list[Face
 
 def _show(args: argparse.Namespace, avatar: "LoadedAvatar", states: "list[FaceState]", fps: float) -> int:
     """Render in real time at the size of the window, again and again, until it is closed."""
+    import threading
     import time
 
     from app.call_statistics import CallMeter
@@ -92,6 +94,8 @@ def _show(args: argparse.Namespace, avatar: "LoadedAvatar", states: "list[FaceSt
     from renderer.budget import FrameBudget
 
     application = make_application()
+    # Not waited for: the first time on a machine it takes longer than anybody waits for a picture.
+    threading.Thread(target=avatar.prepare, name="prepare", daemon=True).start()
     meter = CallMeter(avatar.device_name)
     budget = FrameBudget(DEFAULT_FPS)
 

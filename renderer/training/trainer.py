@@ -23,10 +23,9 @@ from renderer.training.dataset import (
     dilate,
 )
 from renderer.training.losses import coverage_loss, photometric_loss, roughness
+from renderer.training.settling import settle_grid
 from renderer.view import within
 
-SETTLING_FRAMES = 12
-"""Whose expressions the final density grid is the mean of."""
 FEATURE_SPREAD = 0.015
 """Standard deviation of rays about a point of eye or mouth, in frame sides."""
 
@@ -335,26 +334,11 @@ class Trainer:
         where = self._voxels[chosen]
         density[where] = torch.maximum(density[where], sigma)
 
-    @torch.no_grad()
     def settle_grid(self) -> None:
-        """Give the density grid the field's mean density over the footage's expressions.
-
-        The maximum that guides training is wide, so that nothing is missed while the field still moves; once it stands,
-        a grid as sharp as the field places the few samples of a rendered ray better.
-        """
-        with self.device:
-            grid, density = self.avatar.grid, torch.zeros(len(self._voxels))
-            views = torch.tensor([0.0, 0.0, -1.0])
-            for frame in torch.linspace(0, len(self.footage) - 1, SETTLING_FRAMES).long().tolist():
-                planes = self.avatar.head.blend(self.embedding(self.footage.expressions[frame : frame + 1]))[0]
-                parts = [
-                    self.avatar.head(planes, points, views.expand_as(points), self.avatar.consistency_code)[0]
-                    for points in torch.split(self._voxel_centres, 16384)
-                ]
-                density += torch.cat(parts) / SETTLING_FRAMES
-            grid.density.zero_()
-            grid.density.view(-1)[self._voxels] = density
-            self.avatar.forget_view()
+        """Sharpen the density grid at the end of the training; see `renderer.training.settling`."""
+        with self.device, torch.no_grad():
+            expressions = self.embedding(self.footage.expressions)
+            settle_grid(self.avatar, self.footage, expressions, self._voxels, self._distances)
 
 
 def _grid_around_head(footage: Footage, surface: HeadSurface) -> tuple[DensityGrid, Tensor, Tensor]:

@@ -116,7 +116,9 @@ def test_a_defect_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_ctrl_c_ends_quietly() -> None:
     program = (
-        "import sys, time\n"
+        "import signal, sys, time\n"
+        # A shell that starts tests in the background lets them ignore what they are about to be sent.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from app import cli\n"
         "from app.commands import doctor\n"
         "def run(args):\n    print('working', flush=True)\n    time.sleep(60)\n"

@@ -53,6 +53,9 @@ class SmallAvatar:
     def embed(self, expression):
         return expression[:SIZE]
 
+    def prepare(self):
+        pass
+
     def render(self, state, width, height):
         """The grey level tells the first coefficient, as far as 8 bits can."""
         level = int(np.clip(128 + 20 * state.expression[0], 0, 255))

@@ -19,7 +19,7 @@ LAUNCHER = Path(__file__).parents[2] / "app" / "launcher.py"
 FPS, SECONDS, SIZE = 25, 6, 192
 
 
-def nerfcall(*arguments: str, folder: Path, timeout: float = 150.0) -> subprocess.CompletedProcess[str]:
+def nerfcall(*arguments: str, folder: Path, timeout: float = 280.0) -> subprocess.CompletedProcess[str]:
     import os
 
     environment = os.environ | {"XDG_CONFIG_HOME": str(folder / "config")}
@@ -54,7 +54,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def avatar(clip: Path) -> Path:
     path = clip.with_name("head.avatar")
     done = nerfcall(
-        *("enrol", str(clip), "-o", str(path), "--size", "64", "--minutes", "0.75", "--name", "Painted"),
+        *("enrol", str(clip), "-o", str(path), "--size", "64", "--steps", "200", "--name", "Painted"),
         folder=clip.parent,
     )
     assert done.returncode == 0, done.stderr

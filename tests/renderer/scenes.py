@@ -14,6 +14,8 @@ from renderer.torso_field import TorsoField, TorsoFieldShape
 from renderer.training.dataset import BACKGROUND, BODY, HEAD, Footage, HeadSurface
 
 SMALL = HeadFieldShape(expression=30, channels=8, resolution=32, moving_channels=4, moving_resolution=16, width=32)
+USUAL = HeadFieldShape(resolution=32, moving_resolution=16)
+"""The usual channels and width, for which kernels are compiled, and small planes."""
 CAMERA = Camera(2.0)
 RADIUS = 8.0
 
@@ -27,6 +29,27 @@ def small_avatar(seed: int = 0) -> Avatar:
     centres = grid.voxel_centres()
     grid.density.view(-1).copy_((centres.norm(dim=-1) < RADIUS + 1.5).float() * 2.0)
     avatar = Avatar(head, TorsoField(TorsoFieldShape(resolution=64)), grid, torch.rand(32, 32, 3), CAMERA)
+    return avatar.requires_grad_(False)
+
+
+def usual_avatar(seed: int = 0) -> Avatar:
+    """A blotched ball, here opaque and there a mist, before a torso."""
+    torch.manual_seed(seed)
+    low, high = torch.full((3,), -10.0), torch.full((3,), 10.0)
+    head = HeadField(low, high, torch.tensor([8, 8, 16]), USUAL)
+    torch.nn.init.normal_(head.static_planes, std=0.5)
+    torch.nn.init.normal_(head.basis_planes, std=0.1)
+    torch.nn.init.normal_(head.sigma_layer.weight, std=0.4)
+    torch.nn.init.normal_(head.rgb_layer.weight, std=0.3)
+    grid = DensityGrid(low, high, 24)
+    centres = grid.voxel_centres()
+    grid.density.view(-1).copy_((RADIUS + 1.5 - centres.norm(dim=-1)).clamp(0.0, 1.0) * 2.0)
+    torso = TorsoField(TorsoFieldShape(resolution=64))
+    torch.nn.init.normal_(torso.plane)
+    torch.nn.init.normal_(torso.warp[4].weight, std=0.1)
+    avatar = Avatar(head, torso, grid, torch.rand(32, 32, 3), CAMERA)
+    avatar.consistency_code.data.normal_()
+    avatar.torso_extent[:20] = 0.0
     return avatar.requires_grad_(False)
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-import zlib
+import lzma
 
 import pytest
 import torch
@@ -53,12 +53,12 @@ def test_flipped_bytes_raise_only_our_error(position: int, flip: int) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_damaged_container_raises_only_our_error(data: st.DataObject) -> None:
-    container = bytearray(zlib.decompress(PACKED))
+    container = bytearray(lzma.decompress(PACKED))
     for _ in range(data.draw(st.integers(1, 8))):
         container[data.draw(st.integers(0, 4000))] = data.draw(st.integers(0, 255))
     # Most damage must be refused; a changed weight may still be a field.
     with contextlib.suppress(FieldFileError):
-        unpack_fields(zlib.compress(bytes(container), 1))
+        unpack_fields(lzma.compress(bytes(container), preset=1))
 
 
 @pytest.mark.parametrize("cut", [0, 1, 100, len(PACKED) // 2, len(PACKED) - 1])
@@ -69,7 +69,13 @@ def test_truncated_bytes_are_refused(cut: int) -> None:
 
 def test_a_decompression_bomb_is_refused() -> None:
     with pytest.raises(FieldFileError, match="too large"):
-        unpack_fields(zlib.compress(bytes(MAX_BYTES + 1), 1))
+        unpack_fields(lzma.compress(bytes(MAX_BYTES + 1), preset=1))
+
+
+def test_a_stream_that_asks_for_much_memory_is_refused() -> None:
+    greedy = [{"id": lzma.FILTER_LZMA2, "preset": 1, "dict_size": 512 << 20}]
+    with pytest.raises(FieldFileError, match="damaged"):
+        unpack_fields(lzma.compress(lzma.decompress(PACKED), filters=greedy))
 
 
 def test_numbers_that_are_not_finite_are_refused() -> None:
@@ -80,10 +86,10 @@ def test_numbers_that_are_not_finite_are_refused() -> None:
 
 
 def test_a_missing_tensor_is_refused() -> None:
-    container = zlib.decompress(PACKED)
+    container = lzma.decompress(PACKED)
     tensors = load(container)
     size = int.from_bytes(container[:8], "little")
     metadata = json.loads(container[8 : 8 + size])["__metadata__"]
     del tensors["torso.plane"]
     with pytest.raises(FieldFileError):
-        unpack_fields(zlib.compress(save(tensors, metadata)))
+        unpack_fields(lzma.compress(save(tensors, metadata)))

@@ -89,5 +89,8 @@ def test_the_settled_grid_renders_the_same_head() -> None:
     after = training.evaluate(held_out)
     assert after.psnr > before.psnr - 0.1
     grid = training.avatar.grid
-    inside = grid.voxel_centres().norm(dim=-1) < 6.5
-    assert grid.density.flatten()[inside].mean() > 5.0 * grid.density.flatten()[~inside].mean()
+    radius = grid.voxel_centres().norm(dim=-1)
+    density = grid.density.flatten()
+    assert (density[(radius - 8.0).abs() < 0.4] > 0).float().mean() > 0.9, "the skin stays"
+    assert (density[radius < 6.0] > 0).float().mean() < 0.1, "what nobody sees is not searched"
+    assert (density[radius > 10.5] > 0).float().mean() < 0.01

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from app.bench.speed.operations import FieldSizes, Work, frame_work
 from app.bench.speed.peak import Peak, measure_peak
 from app.bench.speed.rendering import FrameTimer, open_avatar, synchronise
-from app.bench.speed.stages import REST, STAGES, Counts, StageClock, StageCounter, looked_into
+from app.bench.speed.stages import COMPILED, REST, STAGES, Counts, StageClock, StageCounter, looked_into
 from app.bench.speed.states import load_states
 from app.bench.speed.timing import quantile, rounded
 
@@ -41,7 +41,8 @@ def job(arguments: dict[str, Any]) -> dict[str, Any]:
     floors, profiles = [], []
     with Progress(len(arguments["sizes"]) + 1, f"floor and profile, {avatar.device_name}") as progress:
         progress.update(0)
-        from renderer.avatar import RAYS_AT_ONCE, SAMPLES
+        from renderer.avatar import SAMPLES
+        from renderer.stages import RAYS_AT_ONCE
 
         peak = measure_peak(device, avatar.field.head.shape.width, RAYS_AT_ONCE * SAMPLES)
         progress.update(1)
@@ -53,7 +54,7 @@ def job(arguments: dict[str, Any]) -> dict[str, Any]:
             where = {"device_type": device.type, "size": size, "threads": 1}
             work = frame_work(FieldSizes.of(avatar.field), counts)
             floor = frame_floor(work, counts, peak, 1e3 * quantile(measured, 0.5))
-            stages = {name: Floor.of(stage, peak).ms for name, stage in work.items()}
+            stages = {name: Floor.of(stage, peak).ms for name, stage in by_compiled_stage(work).items()}
             floors.append({**where, "frames": len(measured), **floor})
             profiles.append({**where, **profile_frames(avatar, states, size, seconds, stages)})
             progress.update(done)
@@ -73,6 +74,11 @@ def count_frame(avatar: "LoadedAvatar", states: "Sequence[FaceState]", size: int
         for state in spread_out(states, COUNTED):
             counter.frame(torch.from_numpy(avatar.render(state, size, size)))
     return counter.counts.a_frame()
+
+
+def by_compiled_stage(work: Mapping[str, Work]) -> dict[str, Work]:
+    """Return the work of each stage, and of those that are others in one."""
+    return {**work, **{name: sum((work[part] for part in parts), Work()) for name, parts in COMPILED.items()}}
 
 
 def spread_out(states: "Sequence[FaceState]", count: int) -> "list[FaceState]":
@@ -139,6 +145,7 @@ def profile_frames(
         times = [rendered for rendered, _ in timer.measure(states, seconds)]
     frames, total = len(times), sum(times)
     spent = {**clock.seconds, REST: total - sum(clock.seconds.values())}
+    stages = ("blend", *COMPILED, REST) if "march" in spent else STAGES
     return {
         "frames": frames,
         "frame_ms": rounded(1e3 * total / frames),
@@ -146,11 +153,12 @@ def profile_frames(
             {
                 "name": stage,
                 "ms": rounded(1e3 * spent.get(stage, 0.0) / frames),
-                "floor_ms": rounded(floors[stage]),
+                # Between the compiled stages nothing is left to do.
+                "floor_ms": rounded(0.0 if stage == REST and "march" in spent else floors[stage]),
                 "share": rounded(spent.get(stage, 0.0) / total),
                 "calls": round(clock.calls.get(stage, frames) / frames, 1),
             }
-            for stage in STAGES
+            for stage in stages
         ],
         "operators": _operators(timer, spread_out(states, OPERATOR_FRAMES), device.type),
     }

@@ -6,7 +6,6 @@ two. Counted is what the method needs per item, not what an implementation adds 
 * a bilinear reading of C channels: 2 fractions, 4 corner weights (6), 4 multiply-adds a channel: 8 + 8 C;
 * a trilinear reading of one channel: 3 fractions, 8 corner weights (15), 8 multiply-adds: 34;
 * a point on a ray: 3 multiply-adds, and 3 more into the unit cube: 12;
-* a point moved by an affine motion: 2 differences from the centre, 2 x 2 multiply-adds: 10;
 * a dense layer of I inputs and O outputs: 2 I O, and O for its bias (and O for its activation).
 
 Bytes are of two kinds. *Compulsory*: each array that a frame needs, once, and the picture written: what crosses the
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from app.bench.speed.stages import Counts
     from renderer.avatar import Avatar
 
+CONDITIONS = 12
+"""Numbers that bend the torso (`renderer.torso_field.CONDITIONS`)."""
 FLOAT_BYTES = 4
 """Of planes, grid, background: they are kept as float32."""
 
@@ -44,7 +45,6 @@ class FieldSizes:
     torso_lattice: int
     """Points at which the torso's warp is evaluated."""
     torso_encoded: int
-    torso_conditions: int
     """Numbers that say where such a point lies."""
 
     @classmethod
@@ -67,7 +67,6 @@ class FieldSizes:
             torso_code=torso.code,
             torso_lattice=lattice.shape[0],
             torso_encoded=lattice.shape[1],
-            torso_conditions=avatar.torso.condition_mean.shape[0],
         )
 
     @property
@@ -81,9 +80,14 @@ class FieldSizes:
         return 3 * self.channels * self.resolution**2
 
     @property
-    def head_products(self) -> int:
-        """Multiply-adds of the decoder's layers for a sample."""
-        return 3 * self.channels * self.width + self.width + (self.width + 3) * self.width + 3 * self.width
+    def density_products(self) -> int:
+        """Multiply-adds of the decoder's layers for the density of a sample."""
+        return 3 * self.channels * self.width + self.width
+
+    @property
+    def colour_products(self) -> int:
+        """Multiply-adds of the decoder's layers for the colour of a sample, its density known."""
+        return (self.width + 3) * self.width + 3 * self.width
 
     @property
     def torso_products(self) -> int:
@@ -93,7 +97,7 @@ class FieldSizes:
     @property
     def warp_products(self) -> int:
         """Multiply-adds of the torso's warp at a lattice point."""
-        inputs = self.torso_encoded + self.torso_conditions + self.torso_code
+        inputs = self.torso_encoded + CONDITIONS + self.torso_code
         return inputs * self.torso_width + self.torso_width**2 + 2 * self.torso_width
 
 
@@ -129,9 +133,10 @@ def frame_work(sizes: FieldSizes, counts: "Counts") -> dict[str, Work]:
     width, torso_width = sizes.width, sizes.torso_width
     # Along a ray: optical depth (multiply, add), exponential, difference; widening by two maxima, normalising.
     search = counts.grid_lookups * (12 + 34 + 4 + 4) + counts.intervals * 8
-    # Biases and activations: two hidden layers, softplus of the density (4), sigmoids of three colours (3 each).
-    shading = 4 * width + 5 + 12
-    torso_reading = 10 + (8 + 8 * 2) + (8 + 8 * sizes.torso_channels) + 2 * torso_width + 4 + 4 * 3
+    # Biases and activations: a hidden layer each, softplus of the density (4), sigmoids of three colours (3 each).
+    density, colour = 2 * width + 5, 2 * width + 12
+    # The motion, the warp, the plane.
+    torso_reading = 12 + (8 + 8 * 2) + (8 + 8 * sizes.torso_channels) + 2 * torso_width + 4 + 4 * 3
     warp = sizes.torso_lattice * (2 * sizes.warp_products + 4 * torso_width + 2)
     torso_numbers = sizes.torso_channels * sizes.torso_resolution**2 + sizes.torso_products + sizes.warp_products
     return {
@@ -149,17 +154,19 @@ def frame_work(sizes: FieldSizes, counts: "Counts") -> dict[str, Work]:
             gathered=FLOAT_BYTES * counts.head_samples * 3 * 4 * sizes.channels,
         ),
         "decoder": Work(
-            counts.head_samples * 2 * sizes.head_products + 2 * sizes.code * width,
-            counts.head_samples * shading,
-            FLOAT_BYTES * sizes.head_products,
+            counts.head_samples * 2 * sizes.density_products
+            + counts.head_colours * 2 * sizes.colour_products
+            + 2 * sizes.code * width,
+            counts.head_samples * density + counts.head_colours * colour,
+            FLOAT_BYTES * (sizes.density_products + sizes.colour_products),
         ),
         "torso": Work(
             counts.torso_pixels * 2 * sizes.torso_products,
-            counts.torso_pixels * torso_reading + warp + 2 * (sizes.torso_conditions + sizes.torso_code) * torso_width,
+            counts.torso_pixels * torso_reading + warp + 2 * (CONDITIONS + sizes.torso_code) * torso_width,
             FLOAT_BYTES * torso_numbers,
             FLOAT_BYTES * counts.torso_pixels * 4 * (2 + sizes.torso_channels),
         ),
-        "quadrature": Work(other=counts.head_samples * (4 + 6)),
+        "quadrature": Work(other=counts.head_samples * 4 + counts.head_colours * 6),
         # Torso over background and head over both (a multiply-add a channel each), rounding and clamping to 8 bits;
         # the background is read, the picture written.
         "assemble": Work(other=counts.pixels * 3 * (2 + 2 + 3), compulsory=counts.pixels * 3 * (FLOAT_BYTES + 1)),

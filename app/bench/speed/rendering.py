@@ -95,6 +95,8 @@ def open_avatar(path: str, device: str, threads: int) -> "LoadedAvatar":
 
     avatar = load_avatar(path, device)
     limit_render_threads(threads)
+    # As in a call after its first seconds.
+    avatar.prepare()
     return avatar
 
 

@@ -24,18 +24,27 @@ METHODS: Final = {
 """Stages that are a method of a part of the avatar."""
 
 FUNCTIONS: Final = {"quadrature": ("render_weights", "composite")}
-"""Stages that are functions in renderer.avatar."""
+"""Stages that are functions in renderer.stages."""
 
 REST: Final = "assemble"
 """What lies in between: rays, choice of pixels, putting them together, 8-bit colours."""
 
 STAGES: Final = (*METHODS, *FUNCTIONS, REST)
+"""Of a picture that torch renders."""
+
+COMPILED: Final = {
+    "search": ("search",),
+    "march": ("read planes", "decoder", "quadrature"),
+    "finish": ("torso", REST),
+}
+"""Stages that are functions in renderer.kernels.cpu, by their names, and which of the others each is in one."""
 
 
 @contextmanager
 def looked_into(avatar: "Avatar", around: Around) -> Iterator[None]:
     """Within the block, have every stage of ``avatar`` called through ``around``."""
-    import renderer.avatar as module
+    import renderer.kernels.cpu as compiled
+    import renderer.stages as plain
 
     def through(stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **keywords: Any) -> Any:
@@ -43,20 +52,21 @@ def looked_into(avatar: "Avatar", around: Around) -> Iterator[None]:
 
         return call
 
-    originals = {name: getattr(module, name) for names in FUNCTIONS.values() for name in names}
     parts = [(stage, getattr(avatar, part), method) for stage, (part, method) in METHODS.items()]
+    functions = [(stage, plain, name) for stage, names in FUNCTIONS.items() for name in names]
+    functions += [(stage, compiled, stage) for stage in COMPILED]
+    originals = [(module, name, getattr(module, name)) for _, module, name in functions]
     for stage, part, method in parts:
         setattr(part, method, through(stage, getattr(part, method)))
-    for stage, names in FUNCTIONS.items():
-        for name in names:
-            setattr(module, name, through(stage, originals[name]))
+    for stage, module, name in functions:
+        setattr(module, name, through(stage, getattr(module, name)))
     try:
         yield
     finally:
         for _, part, method in parts:
             # The instance's attribute goes, and the class's method is seen again.
             delattr(part, method)
-        for name, function in originals.items():
+        for module, name, function in originals:
             setattr(module, name, function)
 
 
@@ -103,6 +113,8 @@ class Counts:
     """Rays along which the head's field is evaluated."""
     head_samples: float = 0.0
     """Points at which the head's field is evaluated."""
+    head_colours: float = 0.0
+    """Of them, those whose colour is evaluated."""
     torso_pixels: float = 0.0
     """Pixels at which the torso's field is evaluated."""
 
@@ -123,6 +135,8 @@ class StageCounter:
         """Call the function of a stage."""
         import inspect
 
+        if "counts" in inspect.signature(function).parameters:
+            return self._compiled(stage, function, arguments, keywords)
         given = inspect.signature(function).bind(*arguments, **keywords)
         given.apply_defaults()
         counts, values = self.counts, given.arguments
@@ -134,11 +148,33 @@ class StageCounter:
                 counts.intervals += rays * values["samples"]
             case "read planes":
                 counts.head_samples += len(values["points"])
+                counts.head_colours += len(values["points"])
             case "torso":
                 counts.torso_pixels += len(values["uv"])
             case "quadrature" if "sigma" in values:
                 counts.head_rays += len(values["sigma"])
         return function(*arguments, **keywords)
+
+    def _compiled(
+        self, stage: str, function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> Any:
+        """Call a compiled stage, which counts for itself."""
+        import numpy as np
+
+        done = np.zeros(5, np.int64)
+        result = function(*arguments, **keywords, counts=done)
+        lookups, rays, samples, colours, pixels = done.tolist()
+        counts = self.counts
+        if stage == "search":
+            edges, _ = result
+            counts.search_rays += len(edges)
+            counts.intervals += len(edges) * (edges.shape[1] - 1)
+        counts.grid_lookups += lookups
+        counts.head_rays += rays
+        counts.head_samples += samples
+        counts.head_colours += colours
+        counts.torso_pixels += pixels
+        return result
 
     def frame(self, picture: "Tensor") -> None:
         """Count a finished picture (height, width, 3)."""

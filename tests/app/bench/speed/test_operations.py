@@ -25,16 +25,16 @@ TINY = FieldSizes(
     torso_code=1,
     torso_lattice=4,
     torso_encoded=2,
-    torso_conditions=6,
 )
 
 
 def test_a_field_small_enough_to_count_by_hand():
     counts = Counts(frames=1, pixels=10, search_rays=3, grid_lookups=6, intervals=3, head_samples=5, torso_pixels=7)
+    counts.head_colours = 4
     # Decoder: 3 features to 2 units, 2 to 1 density, 2 + 3 to 2 units, 2 to 3 colours.
-    products = 3 * 2 + 2 * 1 + 5 * 2 + 2 * 3
-    # Warp: 2 + 6 + 1 inputs to 1 unit, 1 to 1, 1 to 2; shading: 1 to 1, 1 to 4.
-    warp, shading = 9 * 1 + 1 * 1 + 1 * 2, 1 * 1 + 1 * 4
+    density, colour = 3 * 2 + 2 * 1, 5 * 2 + 2 * 3
+    # Warp: 2 + 12 + 1 inputs to 1 unit, 1 to 1, 1 to 2; shading: 1 to 1, 1 to 4.
+    warp, shading = 15 * 1 + 1 * 1 + 1 * 2, 1 * 1 + 1 * 4
     # 3 planes of 1 channel, 2 x 2 texels, 2 basis planes: a multiply-add each, and the sum on the static plane.
     blend = 2 * 2 * 12 + 12
     torso_numbers = 4 + shading + warp
@@ -42,15 +42,19 @@ def test_a_field_small_enough_to_count_by_hand():
         "blend": Work(other=blend, compulsory=4 * (2 * 12 + 2 * 48)),
         "search": Work(other=6 * 54 + 3 * 8, compulsory=4 * 8, gathered=4 * 6 * 8),
         "read planes": Work(other=5 * (12 + 3 * 16), compulsory=4 * 48, gathered=4 * 5 * 3 * 4),
-        "decoder": Work(dense=5 * 2 * products + 2 * 1 * 2, other=5 * (4 * 2 + 17), compulsory=4 * products),
+        "decoder": Work(
+            dense=5 * 2 * density + 4 * 2 * colour + 2 * 1 * 2,
+            other=5 * (2 * 2 + 5) + 4 * (2 * 2 + 12),
+            compulsory=4 * (density + colour),
+        ),
         "torso": Work(
             dense=7 * 2 * shading,
-            other=7 * (10 + 24 + 16 + 2 * 1 + 4 + 12) + 4 * (2 * warp + 4 * 1 + 2) + 2 * 7 * 1,
+            other=7 * (12 + 24 + 16 + 2 * 1 + 4 + 12) + 4 * (2 * warp + 4 * 1 + 2) + 2 * 13 * 1,
             compulsory=4 * torso_numbers,
             # 4 corners on the torso's plane and 4 on the lattice of 2 channels.
             gathered=4 * 7 * (4 + 8),
         ),
-        "quadrature": Work(other=5 * 10),
+        "quadrature": Work(other=5 * 4 + 4 * 6),
         "assemble": Work(other=10 * 21, compulsory=10 * 15),
     }
 
@@ -65,21 +69,19 @@ def test_the_dense_layers_are_what_torch_counts():
     avatar = small_avatar()
     sizes = FieldSizes.of(avatar)
     samples, pixels = 37, 23
-    counted = frame_work(sizes, Counts(frames=1, head_samples=samples, torso_pixels=pixels))
+    counted = frame_work(sizes, Counts(frames=1, head_samples=samples, head_colours=samples, torso_pixels=pixels))
     head = products_counted(
         lambda: avatar.head.decode(
             torch.rand(samples, 3 * sizes.channels), torch.rand(samples, 3), avatar.consistency_code
         )
     )
     assert counted["decoder"].dense == head
-    code = avatar.consistency_code
-    uv, motion, condition = torch.rand(pixels, 2), torch.zeros(6), torch.zeros(12)
-    torso = products_counted(lambda: avatar.torso(uv, motion, condition, code))
-    warp = (
-        2 * sizes.torso_lattice * sizes.warp_products
-        + 2 * (sizes.torso_conditions + sizes.torso_code) * sizes.torso_width
+    torso = products_counted(
+        lambda: avatar.torso(torch.rand(pixels, 2), torch.zeros(6), torch.zeros(12), avatar.consistency_code)
     )
-    assert counted["torso"].dense + warp + 2 * pixels * 2 * 2 == torso
+    warp = 2 * sizes.torso_lattice * sizes.warp_products + 2 * (12 + sizes.torso_code) * sizes.torso_width
+    # The inverse of the motion is a product, too: of 2 x 2 numbers a pixel.
+    assert counted["torso"].dense + warp + 8 * pixels == torso
     blend = products_counted(lambda: avatar.head.blend(torch.zeros(1, sizes.expression)))
     assert counted["blend"].other == blend + sizes.moving_texels
 

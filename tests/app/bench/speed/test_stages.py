@@ -3,10 +3,12 @@
 import pytest
 import torch
 
-import renderer.avatar
-from app.bench.speed.stages import METHODS, StageClock, StageCounter, looked_into
+import renderer.stages
+from app.assets import cache_folder
+from app.bench.speed.stages import COMPILED, METHODS, StageClock, StageCounter, looked_into
 from renderer.avatar import SAMPLES, SEARCH_BINS
-from tests.renderer.scenes import small_avatar
+from renderer.kernels import cpu
+from tests.renderer.scenes import small_avatar, usual_avatar
 
 SIZE = 32
 NEAR = torch.tensor([0.0, 0.0, -20.0])
@@ -58,22 +60,22 @@ def test_counts_are_a_mean_over_frames():
 
 def test_looking_changes_no_picture_and_leaves_nothing_behind():
     avatar = small_avatar()
-    functions = (renderer.avatar.render_weights, renderer.avatar.composite)
+    functions = (renderer.stages.render_weights, renderer.stages.composite)
     before = render(avatar, NEAR)
     with looked_into(avatar, StageClock(lambda: None)):
         assert torch.equal(render(avatar, NEAR), before)
-        assert renderer.avatar.composite is not functions[1]
-    assert (renderer.avatar.render_weights, renderer.avatar.composite) == functions
+        assert renderer.stages.composite is not functions[1]
+    assert (renderer.stages.render_weights, renderer.stages.composite) == functions
     for part, method in METHODS.values():
         assert method not in vars(getattr(avatar, part))
 
 
 def test_an_error_leaves_nothing_behind_either():
     avatar = small_avatar()
-    functions = (renderer.avatar.render_weights, renderer.avatar.composite)
+    functions = (renderer.stages.render_weights, renderer.stages.composite)
     with pytest.raises(ZeroDivisionError), looked_into(avatar, StageClock(lambda: None)):
         raise ZeroDivisionError
-    assert (renderer.avatar.render_weights, renderer.avatar.composite) == functions
+    assert (renderer.stages.render_weights, renderer.stages.composite) == functions
     assert "propose" not in vars(avatar.grid)
 
 
@@ -105,3 +107,41 @@ def test_time_within_an_inner_stage_is_not_the_outer_ones():
     clock("inner", wait, (16.0,), {})
     assert clock.seconds == {"outer": 5.0, "inner": 26.0}
     assert clock.calls == {"outer": 1, "inner": 3}
+
+
+def test_compiled_stages_count_what_they_do():
+    if not cpu.prepare(cache_folder() / "kernels"):
+        pytest.skip("the kernels cannot be compiled here")
+    avatar = usual_avatar()
+    plain, compiled = StageCounter(), StageCounter()
+    given = (torch.zeros(30), torch.eye(3), torch.tensor([0.0, 0.0, -60.0]), torch.zeros(6), SIZE, SIZE)
+    with looked_into(avatar, plain):
+        plain.frame(avatar.render(*given, backend="torch"))
+    with looked_into(avatar, compiled):
+        compiled.frame(avatar.render(*given, backend="compiled"))
+    torch_counts, counts = plain.counts, compiled.counts
+    assert counts.head_rays == torch_counts.head_rays > 0
+    assert counts.search_rays == torch_counts.search_rays
+    assert counts.intervals == torch_counts.intervals
+    assert abs(counts.torso_pixels - torch_counts.torso_pixels) <= 2
+    # They end where a ray is opaque and leave out colours that cannot be seen.
+    assert counts.head_rays < counts.head_colours < counts.head_samples <= torch_counts.head_samples
+    assert counts.head_rays < counts.grid_lookups < torch_counts.grid_lookups
+
+
+def test_compiled_stages_are_timed():
+    if not cpu.prepare(cache_folder() / "kernels"):
+        pytest.skip("the kernels cannot be compiled here")
+    avatar = usual_avatar()
+    clock = StageClock(lambda: None)
+    with looked_into(avatar, clock):
+        avatar.render(
+            torch.zeros(30),
+            torch.eye(3),
+            torch.tensor([0.0, 0.0, -60.0]),
+            torch.zeros(6),
+            SIZE,
+            SIZE,
+            backend="compiled",
+        )
+    assert set(clock.seconds) == {"blend", *COMPILED}

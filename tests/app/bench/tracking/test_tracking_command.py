@@ -79,7 +79,7 @@ def test_the_record_has_every_figure_of_the_held_out_frames(measured):
     assert record.figures["total_ms"] == pytest.approx(sum(parts))
     assert record.other_cores is None or record.other_cores < (os.cpu_count() or 1)
     assert set(record.seconds) == {"landmarks", "calibrate", "measure"}
-    assert record.environment.command.startswith("nerfcall ")
+    assert record.environment.command.startswith("nerfcall")
     assert {"mediapipe", "numpy", "nerfcall"} <= record.environment.versions.keys()
 
 

@@ -1,0 +1,257 @@
+"""Compiled stages of a picture on the CPU, and when they may be used.
+
+They equal those of `renderer.stages`, two to seven times as fast. Compiling takes seconds the first time on a machine
+and is kept on disk; a picture never waits for it: until `prepare` has ended, `ready` says no and torch renders.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import tempfile
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from numpy.typing import NDArray
+from torch import Tensor
+
+from renderer.rays import head_space_rays
+from renderer.stages import OPAQUE
+from renderer.view import View
+from renderer.window import HeadWindow
+
+if TYPE_CHECKING:
+    from renderer.avatar import Avatar
+
+_log = logging.getLogger(__name__)
+_lock = threading.Lock()
+_compiled: dict[str, Any] = {}
+"""The kernels' modules by name, once they are compiled."""
+
+Counts = NDArray[np.int64]
+"""(5,) how much was done: lookups in the density grid, rays marched, samples evaluated, samples whose colour was
+evaluated, pixels of the torso."""
+
+HEAD_CHANNELS, TORSO_CHANNELS, WIDTH = 16, 8, 64
+"""Sizes that the kernels are compiled for, those of every avatar that is enrolled."""
+STRIPS = 4
+"""Parts a thread into which a picture is divided: some rows hold more of the head than others."""
+
+
+def prepare(folder: Path) -> bool:
+    """Compile the kernels, or load what an earlier process compiled, unless that was done; seconds, or half of one.
+
+    Args:
+        folder: where compiled kernels are kept; it is made, and where it cannot be, each process compiles anew.
+
+    Returns:
+        Whether they can be used; where they cannot, the reason is logged once.
+    """
+    with _lock:
+        if not _compiled:
+            try:
+                from numba import config
+
+                settings: Any = config
+                settings.CACHE_DIR = str(_cache(folder))
+                from renderer.kernels import cpu_finish, cpu_march, cpu_search, cpu_vector
+            except Exception as error:  # Whatever a compiler complains of: there is another way to render.
+                _log.warning("rendering is not compiled on this machine, and slower: %s", error)
+                _compiled["failed"] = error
+            else:
+                _compiled.update(search=cpu_search, march=cpu_march, finish=cpu_finish, vector=cpu_vector)
+        return ready()
+
+
+def _cache(folder: Path) -> Path:
+    """Return a folder for what these very sources compile to: the compiler looks at a kernel's own file alone."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
+    try:
+        (folder / digest).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder / digest):
+            return folder / digest
+    except OSError:
+        return Path(tempfile.mkdtemp())
+
+
+def ready() -> bool:
+    """Return whether ``prepare`` has ended and succeeded in this process."""
+    return "finish" in _compiled
+
+
+def bfloat16() -> bool:
+    """Return whether the kernels multiply in bfloat16 here; not before ``prepare``."""
+    return bool(_compiled["vector"].BFLOAT16)
+
+
+def supports(avatar: Avatar) -> bool:
+    """Return whether an avatar has the sizes that the kernels are compiled for, and is on the CPU."""
+    head, torso = avatar.head.shape, avatar.torso.shape
+    return avatar.background.device.type == "cpu" and (head.channels, head.width, torso.channels, torso.width) == (
+        HEAD_CHANNELS,
+        WIDTH,
+        TORSO_CHANNELS,
+        WIDTH,
+    )
+
+
+def search(
+    avatar: Avatar,
+    view: View,
+    window: HeadWindow,
+    rotation: Tensor,
+    translation: Tensor,
+    samples: int,
+    bins: int,
+    counts: Counts | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Do what `renderer.stages.search` does; ``counts`` are added to."""
+    rows, columns = window.blocks
+    edges, opacity = np.empty((rows * columns, samples + 1), np.float32), np.empty((rows, columns), np.float32)
+    box = _array(torch.stack((avatar.grid.box_min, avatar.grid.box_max)))
+    grid = avatar.grid
+    given = (_array(view.directions), _pose(rotation, translation), _array(grid.density), _array(grid.cells()), box)
+
+    def strip(first: int, last: int, done: Counts) -> None:
+        _compiled["search"].search(*given, _numbers(window, window.block, first, last), bins, edges, opacity, done)
+
+    _in_strips(strip, rows, counts)
+    return torch.from_numpy(edges), torch.from_numpy(opacity).view(-1)
+
+
+def march(
+    avatar: Avatar,
+    planes: Tensor,
+    view: View,
+    window: HeadWindow,
+    rotation: Tensor,
+    translation: Tensor,
+    edges: Tensor,
+    opacity: Tensor,
+    counts: Counts | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Do what `renderer.stages.march` does, without colours that cannot be seen; ``counts`` are added to."""
+    head = avatar.head
+    rows, columns = window.blocks
+    rgb = np.empty((window.height, window.width, 3), np.float32)
+    passed = np.empty((window.height, window.width), np.float32)
+    texels = (head.shape.resolution - 1) / (head.box_max - head.box_min)
+    given = (
+        _array(view.directions),
+        _pose(rotation, translation),
+        _array(edges),
+        _array(opacity.view(rows, columns)),
+    )
+    field = (
+        _array(planes.permute(0, 2, 3, 1)),
+        _array(torch.stack((head.box_min, texels))),
+        pack(head.density_layer.weight),
+        _array(head.density_layer.bias + head.code_layer(avatar.consistency_code)),
+        _narrow(head.sigma_layer),
+        pack(F.pad(head.colour_layer.weight, (0, 1))),
+        _array(head.colour_layer.bias),
+        _narrow(head.rgb_layer),
+    )
+
+    def strip(first: int, last: int, done: Counts) -> None:
+        numbers = _numbers(window, window.block, first, last)
+        _compiled["march"].march(*given, numbers, *field, rgb, passed, done)
+
+    _in_strips(strip, rows, counts)
+    return torch.from_numpy(rgb), torch.from_numpy(passed)
+
+
+def finish(
+    avatar: Avatar,
+    view: View,
+    window: HeadWindow,
+    rgb: Tensor,
+    transmittance: Tensor,
+    torso: Tensor,
+    condition: Tensor,
+    counts: Counts | None = None,
+) -> Tensor:
+    """Do what `renderer.stages.finish` does; ``counts`` are added to."""
+    field = avatar.torso
+    picture = view.background_bytes.clone()
+    code = torch.cat((condition, avatar.consistency_code))
+    motion = torch.cat((field.centre, torso[:2], field.inverse_linear(torso).flatten()))
+    shown = _array(view.torso)
+    given = (_array(view.background), _array(rgb), _array(transmittance))
+    rest = (
+        OPAQUE,
+        _array(view.uv),
+        _array(motion),
+        _array(field.offsets(code)[0].permute(1, 2, 0)),
+        _array(field.plane[0].permute(1, 2, 0)),
+        pack(field.shade.weight),
+        _array(field.shade.bias + field.shade_condition(code)),
+        _narrow(field.colour),
+        _array(picture),
+    )
+
+    def strip(first: int, last: int, done: Counts) -> None:
+        start, end = np.searchsorted(shown, (first * view.width, last * view.width))
+        numbers = np.array([window.top, window.left, window.height, window.width, first, last])
+        _compiled["finish"].finish(*given, numbers, shown[start:end], *rest, done)
+
+    _in_strips(strip, view.height, counts)
+    return picture
+
+
+def pack(weights: Tensor) -> NDArray[Any]:
+    """Return a layer's weights (64, I), I even, as the kernels read them.
+
+    That is flat, an input's 64 weights one after the other; in bfloat16 those of two inputs are interleaved.
+    """
+    if not bfloat16():
+        return _array(weights.T).reshape(-1)
+    pairs = weights.to(torch.bfloat16).view(len(weights), -1, 2).transpose(0, 1)
+    return _array(pairs.contiguous().view(torch.int16)).reshape(-1)
+
+
+def _narrow(layer: torch.nn.Linear) -> NDArray[Any]:
+    """Return a narrow layer's weights (H, 64) and its biases (H,) after them."""
+    return _array(torch.cat((layer.weight.flatten(), layer.bias)))
+
+
+def _pose(rotation: Tensor, translation: Tensor) -> NDArray[Any]:
+    """Return the rays' origin in head space and the rotation, row by row."""
+    origin, _ = head_space_rays(rotation, rotation, translation)
+    return _array(torch.cat((origin.flatten(), rotation.flatten())))
+
+
+def _array(tensor: Tensor) -> NDArray[Any]:
+    found: NDArray[Any] = tensor.detach().contiguous().numpy()
+    return found
+
+
+def _numbers(window: HeadWindow, *more: int) -> NDArray[np.int64]:
+    return np.array([window.top, window.left, window.height, window.width, *more])
+
+
+def _in_strips(work: Callable[[int, int, Counts], None], rows: int, counts: Counts | None) -> None:
+    """Call ``work(first, last, done)`` for all rows, on as many threads as torch uses; add up what is done."""
+    threads = torch.get_num_threads()
+    parts = 1 if threads == 1 or rows < 2 * threads else STRIPS * threads
+    bounds = [rows * part // parts for part in range(parts + 1)]
+    done = np.zeros((parts, 5), np.int64)
+    if parts == 1:
+        work(0, rows, done[0])
+    else:
+        list(_pool(threads).map(work, bounds[:-1], bounds[1:], done))
+    if counts is not None:
+        counts += done.sum(0)
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, "render")

@@ -1,0 +1,162 @@
+"""Finishes a picture: shades the torso over the background, puts the head before both, rounds to 8 bits."""
+
+from typing import Any, Final
+
+import numpy as np
+from numba import njit, types
+
+from renderer.kernels.cpu_vector import FAST, NUMBER, NUMBER_BYTES, ROWS, WIDTH, exp, layer, texel_reader
+
+CHANNELS: Final = 8
+"""Of the torso's plane."""
+
+_PIXELS: Final = 48
+"""Shaded together."""
+_F = np.float32
+_shade_layer = layer(CHANNELS, 4, None)
+_read_texels = texel_reader(CHANNELS)
+
+_NUMBERS = types.int16 if NUMBER is np.int16 else types.float32
+
+
+@njit(inline="always")  # type: ignore[untyped-decorator]
+def _rounded(value: Any) -> Any:
+    return np.uint8(min(max(value * _F(255.0) + _F(0.5), _F(0.0)), _F(255.0)))
+
+
+@njit(
+    types.void(
+        types.float32[:, :, ::1],
+        types.float32[:, :, ::1],
+        types.float32[:, ::1],
+        types.int64[::1],
+        types.int64[::1],
+        types.float32,
+        types.float32[:, :, ::1],
+        types.float32[::1],
+        types.float32[:, :, ::1],
+        types.float32[:, :, ::1],
+        _NUMBERS[::1],
+        types.float32[::1],
+        types.float32[::1],
+        types.uint8[:, :, ::1],
+        types.int64[::1],
+    ),
+    nogil=True,
+    cache=True,
+    fastmath=FAST,
+    error_model="numpy",
+)  # type: ignore[untyped-decorator]
+def finish(
+    background: Any,
+    rgb: Any,
+    passed: Any,
+    window: Any,
+    torso: Any,
+    opaque: Any,
+    uv: Any,
+    motion: Any,
+    offsets: Any,
+    plane: Any,
+    shade_weights: Any,
+    shade_bias: Any,
+    colour_weights: Any,
+    picture: Any,
+    counts: Any,
+) -> None:
+    """Finish some rows of a picture.
+
+    Args:
+        background: (H, W, 3) in [0, 1].
+        rgb: (h, w, 3) premultiplied colour of the head in its window.
+        passed: (h, w) transmittance of the head in its window.
+        window: (6,) first row and column of the window in the picture, its height and width, the first row of the
+            picture that is wanted and the one after the last.
+        torso: (N,) ascending indices of the pixels in those rows where the torso may be seen.
+        opaque: transmittance of the head below which the torso is not looked for.
+        uv: (H, W, 2) frame coordinates.
+        motion: (8,) centre (2), displacement (2) and inverse linear part (2, 2) of the torso's motion.
+        offsets: (L, L, 2) the warp's displacements on a lattice over the frame, in half frame sides.
+        plane: (R, R, 8) the canonical torso plane.
+        shade_weights: as `pack` lays them out.
+        shade_bias: (64,).
+        colour_weights: (4 x 64 + 4,), the last four are the biases.
+        picture: (H, W, 3), holds the background in 8 bits and is written where anything is before it.
+        counts: see `renderer.kernels.cpu.Counts`, added to.
+    """
+    top, left, height, width, first, last = window
+    columns = picture.shape[1]
+    for y in range(max(first - top, 0), min(last - top, height)):
+        for x in range(width):
+            through = passed[y, x]
+            if through < _F(1.0):
+                for channel in range(3):
+                    behind = background[top + y, left + x, channel]
+                    picture[top + y, left + x, channel] = _rounded(behind * through + rgb[y, x, channel])
+
+    size, lattice = plane.shape[0], offsets.shape[0]
+    limit, lattice_limit = _F(size - 1), _F(lattice - 1)
+    row_bytes = np.int64(4 * CHANNELS * size)
+    features = np.zeros((_PIXELS + ROWS, CHANNELS), NUMBER)
+    logits = np.empty((_PIXELS + ROWS, 4), np.float32)
+    values = np.empty(4 * _PIXELS, np.float32)
+    places = np.empty(_PIXELS, np.int64)
+    rows = np.empty(ROWS, np.int64)
+    gathered = 0
+    for index in range(len(torso)):
+        y, x = torso[index] // columns, torso[index] % columns
+        inside = top <= y < top + height and left <= x < left + width
+        if not inside or passed[y - top, x - left] > opaque:
+            shifted_u = uv[y, x, 0] - motion[0] - motion[2]
+            shifted_v = uv[y, x, 1] - motion[1] - motion[3]
+            u = motion[0] + shifted_u * motion[4] + shifted_v * motion[5]
+            v = motion[1] + shifted_u * motion[6] + shifted_v * motion[7]
+            lx = min(max(u * lattice_limit, _F(0.0)), lattice_limit)
+            ly = min(max(v * lattice_limit, _F(0.0)), lattice_limit)
+            ix, iy = min(np.int64(lx), lattice - 2), min(np.int64(ly), lattice - 2)
+            fx, fy = lx - _F(ix), ly - _F(iy)
+            upper = offsets[iy, ix, 0] + fx * (offsets[iy, ix + 1, 0] - offsets[iy, ix, 0])
+            lower = offsets[iy + 1, ix, 0] + fx * (offsets[iy + 1, ix + 1, 0] - offsets[iy + 1, ix, 0])
+            u += _F(0.5) * (upper + fy * (lower - upper))
+            upper = offsets[iy, ix, 1] + fx * (offsets[iy, ix + 1, 1] - offsets[iy, ix, 1])
+            lower = offsets[iy + 1, ix, 1] + fx * (offsets[iy + 1, ix + 1, 1] - offsets[iy + 1, ix, 1])
+            v += _F(0.5) * (upper + fy * (lower - upper))
+            px, py = min(max(u * limit, _F(0.0)), limit), min(max(v * limit, _F(0.0)), limit)
+            ix, iy = min(np.int64(px), size - 2), min(np.int64(py), size - 2)
+            corner = plane.ctypes.data + iy * row_bytes + ix * 4 * CHANNELS
+            target = features.ctypes.data + gathered * CHANNELS * NUMBER_BYTES
+            _read_texels(corner, 4 * CHANNELS, row_bytes, px - _F(ix), py - _F(iy), target)
+            places[gathered] = torso[index]
+            gathered += 1
+        if gathered < _PIXELS and index < len(torso) - 1:
+            continue
+        for tile in range(0, gathered, ROWS):
+            for row in range(ROWS):
+                rows[row] = features.ctypes.data + (tile + row) * CHANNELS * NUMBER_BYTES
+            _shade_layer(
+                rows.ctypes.data,
+                shade_weights.ctypes.data,
+                shade_bias.ctypes.data,
+                colour_weights.ctypes.data,
+                0,
+                logits.ctypes.data + 16 * tile,
+            )
+        for place in range(gathered):
+            logits[place, 3] = _F(2.0) * (logits[place, 3] + colour_weights[4 * WIDTH + 3])
+            for channel in range(3):
+                logits[place, channel] += colour_weights[4 * WIDTH + channel]
+        flat = logits.reshape(-1)
+        for place in range(4 * gathered):
+            values[place] = _F(1.0) / (_F(1.0) + exp(-flat[place]))
+        for place in range(gathered):
+            y, x = places[place] // columns, places[place] % columns
+            alpha = values[4 * place + 3]
+            inside = top <= y < top + height and left <= x < left + width
+            for channel in range(3):
+                behind = background[y, x, channel]
+                colour = behind + alpha * (values[4 * place + channel] - behind)
+                if inside:
+                    colour = colour * passed[y - top, x - left] + rgb[y - top, x - left, channel]
+                picture[y, x, channel] = _rounded(colour)
+        counts[4] += gathered
+        gathered = 0

@@ -1,0 +1,237 @@
+"""Marches rays through the head: plane reading, decoder, quadrature of a few rays at a time, in a core's own cache."""
+
+import math
+from typing import Any, Final
+
+import numpy as np
+from numba import njit, types
+
+from renderer.kernels.cpu_vector import (
+    FAST,
+    NUMBER,
+    NUMBER_BYTES,
+    ROWS,
+    WIDTH,
+    as_number,
+    exp,
+    layer,
+    softplus,
+    texel_reader,
+)
+
+CHANNELS: Final = 16
+"""Of a plane of the head."""
+FEATURES: Final = 3 * CHANNELS
+HIDDEN: Final = WIDTH + 4
+"""Inputs of the colour layer: hidden units, view direction, and a zero for the sake of pairs."""
+
+_RAYS: Final = 48
+"""Marched together: what is kept of them fits into a core's first cache."""
+_F = np.float32
+_SEEN: Final = _F(5e-4)
+"""Weight from which a sample's colour counts: all below together change an 8-bit colour by less than one step."""
+_OPEN: Final = _F(2e-3)
+"""Transmittance up to which a ray is followed: what lies behind it changes an 8-bit colour by half a step at most."""
+_HIT: Final = _F(1e-3)
+"""Opacity in the density grid from which a ray is marched."""
+
+_density_layer = layer(FEATURES, 1, HIDDEN * NUMBER_BYTES)
+_colour_layer = layer(HIDDEN, 3, None)
+_read_texels = texel_reader(CHANNELS)
+
+_NUMBERS = types.int16 if NUMBER is np.int16 else types.float32
+
+
+@njit(
+    types.void(
+        types.float32[:, :, ::1],
+        types.float32[::1],
+        types.float32[:, ::1],
+        types.float32[:, ::1],
+        types.int64[::1],
+        types.float32[:, :, :, ::1],
+        types.float32[:, ::1],
+        _NUMBERS[::1],
+        types.float32[::1],
+        types.float32[::1],
+        _NUMBERS[::1],
+        types.float32[::1],
+        types.float32[::1],
+        types.float32[:, :, ::1],
+        types.float32[:, ::1],
+        types.int64[::1],
+    ),
+    nogil=True,
+    cache=True,
+    fastmath=FAST,
+    error_model="numpy",
+)  # type: ignore[untyped-decorator]
+def march(
+    directions: Any,
+    pose: Any,
+    edges: Any,
+    opacity: Any,
+    window: Any,
+    planes: Any,
+    box: Any,
+    density_weights: Any,
+    density_bias: Any,
+    sigma_weights: Any,
+    colour_weights: Any,
+    colour_bias: Any,
+    rgb_weights: Any,
+    rgb: Any,
+    passed: Any,
+    counts: Any,
+) -> None:
+    """March the rays of some rows of blocks.
+
+    Args:
+        directions: (H, W, 3) camera-space ray directions of the picture.
+        pose: (12,) origin in head space, then the rotation (3, 3) from head space to camera space.
+        edges: (blocks, samples + 1) ray parameters of `search`.
+        opacity: (rows of blocks, columns of blocks) of `search`.
+        window: (7,) first row and column of the window in the picture, its height and width, the side of a block, the
+            first row of blocks and the one after the last.
+        planes: (3, R, R, 16) blended planes.
+        box: (2, 3) lower corner of the head's box, and texels a centimetre.
+        density_weights: as `pack` lays them out; likewise ``colour_weights``.
+        density_bias: (64,).
+        sigma_weights: (65,), the last is the bias.
+        colour_bias: (64,).
+        rgb_weights: (3 x 64 + 3,), the last three are the biases.
+        rgb: (h, w, 3) of the window, written: premultiplied colour.
+        passed: (h, w) of the window, written: transmittance.
+        counts: see `renderer.kernels.cpu.Counts`, added to.
+    """
+    top, left, height, width, side, first, last = window
+    samples = edges.shape[1] - 1
+    size = planes.shape[1]
+    limit = _F(size - 1)
+    row_bytes = np.int64(4 * CHANNELS * size)
+    front = planes.ctypes.data
+    across = front + row_bytes * size
+    above = across + row_bytes * size
+    # Of the rays that are marched together; a tile may reach beyond the last.
+    rays = np.empty((_RAYS, 4), np.float32)
+    places = np.empty((_RAYS, 2), np.int64)
+    spans = np.empty((_RAYS, samples + 1), np.float32)
+    still = np.empty(_RAYS, np.int64)
+    before = np.empty(_RAYS, np.float32)
+    # Of one sample of each of them.
+    features = np.zeros((_RAYS + ROWS, FEATURES), NUMBER)
+    lengths = np.empty(_RAYS, np.float32)
+    depths = np.empty(_RAYS, np.float32)
+    logits = np.empty(_RAYS + ROWS, np.float32)
+    # Of all samples.
+    hidden = np.zeros((_RAYS * samples + ROWS, HIDDEN), NUMBER)
+    seen = np.empty(_RAYS * samples, np.int64)
+    owners = np.empty(_RAYS * samples, np.int64)
+    weights = np.empty(_RAYS * samples, np.float32)
+    colours = np.empty((_RAYS * samples + ROWS, 3), np.float32)
+    rows = np.empty(ROWS, np.int64)
+
+    block_columns = opacity.shape[1]
+    gathered = 0
+    end = (min(last * side, height) - first * side) * width
+    for index in range(end):
+        y = first * side + index // width
+        x = index % width
+        row, column = y // side, x // side
+        if opacity[row, column] > _HIT:
+            dx, dy, dz = directions[top + y, left + x]
+            rx = dx * pose[3] + dy * pose[6] + dz * pose[9]
+            ry = dx * pose[4] + dy * pose[7] + dz * pose[10]
+            rz = dx * pose[5] + dy * pose[8] + dz * pose[11]
+            rays[gathered, 0], rays[gathered, 1], rays[gathered, 2] = rx, ry, rz
+            rays[gathered, 3] = math.sqrt(rx * rx + ry * ry + rz * rz)
+            places[gathered, 0], places[gathered, 1] = y, x
+            for edge in range(samples + 1):
+                spans[gathered, edge] = edges[row * block_columns + column, edge]
+            gathered += 1
+        else:
+            passed[y, x] = _F(1.0)
+        rgb[y, x, 0] = rgb[y, x, 1] = rgb[y, x, 2] = _F(0.0)
+        if gathered < _RAYS and index < end - 1:
+            continue
+
+        open_rays = gathered
+        for ray in range(gathered):
+            still[ray] = ray
+            before[ray] = _F(1.0)
+        stored = found = 0
+        for sample in range(samples):
+            for place in range(open_rays):
+                ray = still[place]
+                near, far = spans[ray, sample], spans[ray, sample + 1]
+                middle = _F(0.5) * (near + far)
+                lengths[place] = (far - near) * rays[ray, 3]
+                px = min(max((pose[0] + middle * rays[ray, 0] - box[0, 0]) * box[1, 0], _F(0.0)), limit)
+                py = min(max((pose[1] + middle * rays[ray, 1] - box[0, 1]) * box[1, 1], _F(0.0)), limit)
+                pz = min(max((pose[2] + middle * rays[ray, 2] - box[0, 2]) * box[1, 2], _F(0.0)), limit)
+                ix, iy, iz = min(np.int64(px), size - 2), min(np.int64(py), size - 2), min(np.int64(pz), size - 2)
+                fx, fy, fz = px - _F(ix), py - _F(iy), pz - _F(iz)
+                target = features.ctypes.data + place * FEATURES * NUMBER_BYTES
+                texel = 4 * CHANNELS
+                part = CHANNELS * NUMBER_BYTES
+                _read_texels(front + iy * row_bytes + ix * texel, texel, row_bytes, fx, fy, target)
+                _read_texels(across + iy * row_bytes + iz * texel, texel, row_bytes, fz, fy, target + part)
+                _read_texels(above + iz * row_bytes + ix * texel, texel, row_bytes, fx, fz, target + 2 * part)
+            for tile in range(0, open_rays, ROWS):
+                for row in range(ROWS):
+                    rows[row] = features.ctypes.data + (tile + row) * FEATURES * NUMBER_BYTES
+                _density_layer(
+                    rows.ctypes.data,
+                    density_weights.ctypes.data,
+                    density_bias.ctypes.data,
+                    sigma_weights.ctypes.data,
+                    hidden.ctypes.data + (stored + tile) * HIDDEN * NUMBER_BYTES,
+                    logits.ctypes.data + 4 * tile,
+                )
+            for place in range(open_rays):
+                sigma = softplus((logits[place] + sigma_weights[WIDTH]) * _F(4.0) - _F(4.0))
+                depths[place] = exp(-sigma * lengths[place])
+            remaining = 0
+            for place in range(open_rays):
+                ray = still[place]
+                through = before[ray] * depths[place]
+                weight = before[ray] - through
+                before[ray] = through
+                if weight > _SEEN:
+                    inverse = _F(1.0) / rays[ray, 3]
+                    for axis in range(3):
+                        hidden[stored + place, WIDTH + axis] = as_number(rays[ray, axis] * inverse)
+                    seen[found] = stored + place
+                    owners[found] = ray
+                    weights[found] = weight
+                    found += 1
+                if through > _OPEN:
+                    still[remaining] = ray
+                    remaining += 1
+            counts[2] += open_rays
+            stored += open_rays
+            open_rays = remaining
+        for tile in range(0, found, ROWS):
+            for row in range(ROWS):
+                rows[row] = hidden.ctypes.data + seen[min(tile + row, found - 1)] * HIDDEN * NUMBER_BYTES
+            _colour_layer(
+                rows.ctypes.data,
+                colour_weights.ctypes.data,
+                colour_bias.ctypes.data,
+                rgb_weights.ctypes.data,
+                0,
+                colours.ctypes.data + 12 * tile,
+            )
+        for place in range(found):
+            for channel in range(3):
+                value = colours[place, channel] + rgb_weights[3 * WIDTH + channel]
+                colours[place, channel] = weights[place] / (_F(1.0) + exp(-value))
+        for place in range(found):
+            y, x = places[owners[place]]
+            for channel in range(3):
+                rgb[y, x, channel] += colours[place, channel]
+        for ray in range(gathered):
+            passed[places[ray, 0], places[ray, 1]] = before[ray]
+        counts[1] += gathered
+        counts[3] += found
+        gathered = 0

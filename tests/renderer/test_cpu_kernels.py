@@ -1,0 +1,211 @@
+"""The compiled stages against their twins in plain torch."""
+
+import ast
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import renderer.head_field
+import renderer.kernels
+import renderer.torso_field
+from app.assets import cache_folder
+from renderer import stages
+from renderer.avatar import BLOCK, SAMPLES, SEARCH_BINS, Avatar
+from renderer.kernels import cpu
+from renderer.view import View
+from renderer.window import HeadWindow
+from tests.renderer.scenes import small_avatar, turned, usual_avatar
+
+ROTATION, TRANSLATION = turned(0.2, 0.1), torch.tensor([0.5, 1.0, -60.0])
+TORSO = torch.tensor([0.02, -0.01, 0.1, 0.0, -0.05, 0.0])
+STEP = 1.0 / 255.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled() -> None:
+    if not cpu.prepare(cache_folder() / "kernels"):
+        pytest.skip("the kernels cannot be compiled here")
+
+
+@pytest.fixture
+def exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the twins compute in float32 throughout."""
+    for module in (renderer.head_field, renderer.torso_field):
+        monkeypatch.setattr(module, "dense_dtype", lambda device_type: torch.float32)
+
+
+def scene(size: int, block: int = BLOCK) -> tuple[Avatar, View, HeadWindow, Tensor]:
+    avatar = usual_avatar()
+    view = View.of(avatar, size, size)
+    window = view.head_window(avatar.grid, avatar.camera, ROTATION, TRANSLATION, block)
+    return avatar, view, window, avatar.head.blend(torch.randn(1, 30))[0]
+
+
+@pytest.mark.parametrize("block", [1, 2, 4])
+def test_search(block: int) -> None:
+    avatar, view, window, _ = scene(90, block)
+    given = (avatar, view, window, ROTATION, TRANSLATION, SAMPLES, SEARCH_BINS)
+    edges, opacity = stages.search(*given)
+    found_edges, found_opacity = cpu.search(*given)
+    assert (opacity > 0.5).any()
+    assert (opacity == 0.0).any()
+    assert torch.allclose(found_opacity, opacity, atol=1e-4)
+    hit = opacity > 2.0 * stages.HIT
+    apart = (found_edges - edges)[hit].abs()
+    # A bin whose weight is at the threshold for a share of the intervals may get it here and not there; and where the
+    # last hundred-thousandth of the weight ends is a matter of rounding.
+    assert (apart[:, :-1] < 1e-3).float().mean() > 0.999
+    assert apart.max() < 0.2
+
+
+@pytest.mark.usefixtures("exact")
+@pytest.mark.parametrize("samples", [1, 5, 9])
+def test_march(samples: int) -> None:
+    avatar, view, window, planes = scene(90)
+    place = (view, window, ROTATION, TRANSLATION)
+    found = stages.search(avatar, *place, samples, SEARCH_BINS)
+    rgb, passed = stages.march(avatar, planes, *place, *found)
+    found_rgb, found_passed = cpu.march(avatar, planes, *place, *found)
+    assert 0.1 < float(passed.mean()) < 0.95
+    assert float(rgb.std()) > 0.05
+    # In bfloat16 a step and a half, as the twin in bfloat16; a step is what samples that cannot be seen add up to.
+    bound = 3.0 if cpu.bfloat16() else 1.0
+    assert (found_rgb - rgb).abs().max() < bound * STEP
+    assert (found_passed - passed).abs().max() < bound * STEP
+    assert (found_rgb - rgb).square().mean().sqrt() < 0.3 * STEP
+
+
+@pytest.mark.usefixtures("exact")
+def test_finish() -> None:
+    avatar, view, window, _ = scene(90)
+    rgb = torch.rand(window.height, window.width, 3) * 0.5
+    passed = torch.rand(window.height, window.width) * 0.5
+    passed[:10], rgb[:10], passed[10:20] = 1.0, 0.0, 0.0
+    condition = avatar.torso.condition(ROTATION, TRANSLATION, TORSO)
+    given = (avatar, view, window, rgb, passed, TORSO, condition)
+    picture, found = stages.finish(*given).int(), cpu.finish(*given).int()
+    assert (picture - (view.background * 255.0).round().int()).abs().float().mean() > 10.0
+    assert (found - picture).abs().max() <= (2 if cpu.bfloat16() else 1)
+    assert (found != picture).float().mean() < 0.1
+
+
+@pytest.mark.parametrize(("width", "height"), [(96, 96), (33, 20), (20, 47), (1, 1), (2, 2)])
+def test_pictures(width: int, height: int) -> None:
+    avatar = usual_avatar()
+    expression = torch.randn(30)
+    given = (expression, ROTATION, TRANSLATION, TORSO, width, height)
+    twin = avatar.render(*given, backend="torch").int()
+    found = avatar.render(*given, backend="compiled").int()
+    assert ((found - twin).abs() <= 2).float().mean() > 0.999
+    assert (found - twin).float().square().mean() < 0.5
+
+
+def test_a_head_out_of_the_picture_leaves_torso_and_background() -> None:
+    avatar = usual_avatar()
+    for translation in (torch.tensor([500.0, 0.0, -60.0]), torch.tensor([0.0, 0.0, 60.0])):
+        given = (torch.zeros(30), ROTATION, translation, TORSO, 48, 48)
+        twin, found = (avatar.render(*given, backend=name).int() for name in ("torch", "compiled"))
+        assert (found - twin).abs().max() <= 2
+
+
+def test_threads_make_the_same_picture() -> None:
+    avatar = usual_avatar()
+    given = (torch.randn(30), ROTATION, TRANSLATION, TORSO, 96, 96)
+    threads = torch.get_num_threads()
+    try:
+        pictures = []
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            pictures.append(avatar.render(*given, backend="compiled"))
+    finally:
+        torch.set_num_threads(threads)
+    # Not to the last bit: with other neighbours in a register a number may be rounded otherwise.
+    for picture in pictures[1:]:
+        assert (picture.int() - pictures[0].int()).abs().max() <= 1
+
+
+def test_pictures_in_inference_mode() -> None:
+    avatar = usual_avatar()
+    given = (torch.randn(30), ROTATION, TRANSLATION, TORSO, 40, 40)
+    with torch.inference_mode():
+        picture = avatar.render(*given, backend="compiled")
+    assert torch.equal(picture, avatar.render(*given, backend="compiled"))
+
+
+def test_an_avatar_of_unusual_sizes_is_left_to_torch() -> None:
+    avatar = small_avatar()
+    given = (torch.zeros(30), ROTATION, TRANSLATION, TORSO, 24, 24)
+    assert torch.equal(avatar.render(*given), avatar.render(*given, backend="torch"))
+    with pytest.raises(ValueError, match="usual sizes"):
+        avatar.render(*given, backend="compiled")
+
+
+def test_the_compiler_is_not_loaded_before_it_is_wanted() -> None:
+    names = {
+        name.split(".")[0]
+        for node in ast.parse(Path(cpu.__file__).read_text()).body
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert not names & {"numba", "llvmlite"}
+
+
+def test_exp_and_softplus() -> None:
+    from numba import njit
+
+    from renderer.kernels.cpu_vector import exp, softplus
+
+    @njit  # type: ignore[untyped-decorator]
+    def both(x, e, s):  # type: ignore[no-untyped-def]
+        for index in range(len(x)):
+            e[index], s[index] = exp(x[index]), softplus(x[index])
+
+    x = np.linspace(-80.0, 80.0, 20001).astype(np.float32)
+    e, s = np.empty_like(x), np.empty_like(x)
+    both(x, e, s)
+    assert np.abs(e / np.exp(x.astype(np.float64)) - 1.0).max() < 5e-7
+    assert np.abs(s - np.logaddexp(0.0, x.astype(np.float64))).max() < 1e-5
+    assert np.abs(s - np.logaddexp(0.0, x.astype(np.float64)))[np.abs(x) < 10].max() < 2e-6
+
+
+def test_a_layer() -> None:
+    from numba import njit
+
+    from renderer.kernels.cpu_vector import BFLOAT16, NUMBER, NUMBER_BYTES, ROWS, WIDTH, layer
+
+    wide = layer(10, 3, WIDTH * NUMBER_BYTES)
+
+    @njit  # type: ignore[untyped-decorator]
+    def apply(rows, weights, bias, narrow, outputs, results):  # type: ignore[no-untyped-def]
+        wide(
+            rows.ctypes.data,
+            weights.ctypes.data,
+            bias.ctypes.data,
+            narrow.ctypes.data,
+            outputs.ctypes.data,
+            results.ctypes.data,
+        )
+
+    torch.manual_seed(3)
+    inputs, weights = torch.randn(ROWS, 10), torch.randn(WIDTH, 10)
+    bias, narrow = torch.randn(WIDTH), torch.randn(3, WIDTH)
+    if BFLOAT16:
+        inputs, weights = inputs.bfloat16().float(), weights.bfloat16().float()
+        held = inputs.bfloat16().view(torch.int16).numpy()
+    else:
+        held = inputs.numpy()
+    rows = np.array([held.ctypes.data + row * held.strides[0] for row in range(ROWS)])
+    outputs, results = np.zeros((ROWS, WIDTH), NUMBER), np.zeros((ROWS, 3), np.float32)
+    apply(rows, cpu.pack(weights), bias.numpy(), narrow.numpy(), outputs, results)
+    expected = torch.relu(inputs @ weights.T + bias)
+    stored = torch.from_numpy(outputs)
+    assert torch.allclose(stored.view(torch.bfloat16).float() if BFLOAT16 else stored, expected, atol=1e-5, rtol=5e-3)
+    assert torch.allclose(torch.from_numpy(results), expected @ narrow.T, atol=1e-3)
