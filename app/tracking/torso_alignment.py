@@ -12,10 +12,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.tracking.torso_template import MIN_PIXELS, SIDE, Extent, Tones, TorsoTemplate
+from app.tracking.torso_template import SIDE, Extent, Tones, TorsoTemplate
 from codec.face_state import TORSO_SIZE
 
 ITERATIONS = 15
+MIN_PIXELS = 200
+"""A template with fewer pixels tells nothing."""
 CONVERGED = 0.02
 """Pixels by which the outermost points still move."""
 DOUBT = 1.5

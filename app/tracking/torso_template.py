@@ -25,8 +25,6 @@ SIDE = 128
 """Pixels of the frame's side when its torso is aligned: shoulders are smooth, and a fit of 3000 pixels takes 1 ms."""
 BLUR = 1.0
 """Standard deviation in those pixels: an edge is then seen from some pixels away."""
-MIN_PIXELS = 200
-"""A template with fewer pixels tells nothing."""
 _HEAD = struct.Struct("<4sB6f")
 _LIMIT = 100.0
 """Bound on the camera's numbers."""

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from app.tracking.filter import Gains, VectorFilter
 from app.tracking.torso_alignment import TorsoAligner
-from app.tracking.torso_template import Extent, Tones, TorsoTemplate, frame_picture, frame_tones
+from app.tracking.torso_template import TorsoTemplate, frame_picture, frame_tones
 from codec.face_state import TORSO_SIZE
 
 SHIFT_GAINS = Gains((0.6, 0.3), (0.9, 0.6), speed=0.05)
@@ -46,10 +46,7 @@ class TorsoTracker:
         """
         height, width = image.shape[:2]
         frame, extent = frame_picture(image, self._camera.square(self._focal, width, height))
-        return self.follow(frame_tones(frame, self._mix), extent, timestamp)
-
-    def follow(self, tones: Tones, extent: Extent, timestamp: float) -> NDArray[np.float32]:
-        """Do the same for a frame of `app.tracking.torso_template.frame_tones`."""
+        tones = frame_tones(frame, self._mix)
         lost = self._shift is None or timestamp - self._seen_at > LOST_SECONDS
         found = self._aligner.align(tones, extent, self._held)
         if found is None and lost:
