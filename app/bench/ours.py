@@ -19,6 +19,7 @@ from codec.acknowledgement import Acknowledgement
 from codec.decoder import FrameDecoder
 from codec.encoder import FrameEncoder
 from codec.prediction import PredictionTables
+from codec.quantiser import MOTION_SIZE
 from codec.tables import CodecTables
 
 DELAY = 0.12
@@ -36,7 +37,7 @@ class OurCodec:
         avatar: LoadedAvatar,
         name: str = "ours",
         label: str = "nerfcall",
-        tables: Callable[[], CodecTables] | None = None,
+        prediction: Callable[[], PredictionTables] | None = None,
         coarseness: float = 1.0,
     ):
         """Make the codec of one person.
@@ -45,8 +46,8 @@ class OurCodec:
             avatar: of the person.
             name: of the variant.
             label: of the variant.
-            tables: gives other coding tables than the avatar's, for another operating point. It is called when they
-                are needed: never where the result is there already.
+            prediction: gives other prediction tables than the avatar's, for another operating point. It is called
+                when they are needed: never where the result is there already.
             coarseness: of the tables' steps against those of the avatar's own.
         """
         self.avatar = avatar
@@ -54,17 +55,17 @@ class OurCodec:
         self.label = label
         self.coarseness = coarseness
         self.framing = avatar_framing(avatar)
-        self._other_tables = tables
-
-    @cached_property
-    def tables(self) -> CodecTables:
-        """What the packets are coded with."""
-        return self.avatar.tables if self._other_tables is None else self._other_tables()
+        self._other_prediction = prediction
 
     @property
+    def tables(self) -> CodecTables:
+        """What frames are coded with that are coded alone."""
+        return self.avatar.tables
+
+    @cached_property
     def prediction(self) -> PredictionTables | None:
-        """What frames are predicted with; None: each is coded alone, as it always is under other tables."""
-        return self.avatar.prediction if self._other_tables is None else None
+        """What frames are predicted with; None: each is coded alone."""
+        return self.avatar.prediction if self._other_prediction is None else self._other_prediction()
 
     @property
     def settings(self) -> Settings:
@@ -77,13 +78,13 @@ class OurCodec:
             "trained_at": int(self.avatar.meta.get("size", 0)),
             "training_steps": int(training.get("steps", 0)),
             "training_minutes": float(training.get("minutes", 0.0)),
-            **({} if self.prediction is None else {"delay_ms": 1000 * DELAY}),
+            **({} if self.avatar.prediction is None else {"delay_ms": 1000 * DELAY}),
         }
 
     def fit(self) -> None:
         """Make the tables now, lest the first frame wait for them."""
         # The settings say so before the tables are there.
-        assert self.tables.expression_size == self.avatar.tables.expression_size
+        assert self.prediction is None or self.prediction.size == MOTION_SIZE + self.tables.expression_size
 
     def encode(self, frames: Frames, fps: float) -> Coded:
         """Track, embed, quantise and entropy-code every frame into the packet that a call would send."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.avatar import LoadedAvatar
 from app.bench.avatars import bench_avatar
 from app.bench.clips import ClipSpec, held_out
-from app.bench.coarseness import training_states
+from app.bench.coarseness import enrolled_parameters, training_states
 from app.bench.codec import Frames, Settings
 from app.bench.environment import environment
 from app.bench.metrics.fidelity import psnr
@@ -110,8 +110,7 @@ def _prediction(spec: ClipSpec, avatar: LoadedAvatar) -> PredictionTables:
     """Return the avatar's tables; one of before there was prediction gets those that it would have."""
     if avatar.prediction is not None:
         return avatar.prediction
-    enrolled = training_states(spec, avatar)
-    parameters = _parameters([_embedded(state, avatar) for state in enrolled])
+    parameters = enrolled_parameters(training_states(spec, avatar), avatar)
     field_psnr = float(avatar.meta["training"]["held_out_psnr_db"])
     return person_prediction(parameters, picture_metric(avatar.field, parameters), field_psnr)
 
