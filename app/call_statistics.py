@@ -31,8 +31,10 @@ KEPT: Final = 200_000
 REPORTED: Final = ("frames_sent", "frames_received", "frames_rendered", "payload_bytes")
 """Running totals in a report; each side knows some of them."""
 
-REPORTED_FIGURES: Final = (
-    "fps_sent",
+SENT_FIGURES: Final = ("fps_sent",)
+"""Figures that the sender reports."""
+
+RENDERED_FIGURES: Final = (
     "fps_rendered",
     "latency_ms_median",
     "latency_ms_p95",
@@ -41,6 +43,9 @@ REPORTED_FIGURES: Final = (
     "width",
     "height",
 )
+"""Figures that the receiver reports."""
+
+REPORTED_FIGURES: Final = SENT_FIGURES + RENDERED_FIGURES
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +136,12 @@ class CallMeter:
                 self._windows[name].add(total, now)
 
     def report(self) -> dict[str, Any]:
-        """Return what the other side is told."""
+        """Return what the other side is told: what was measured here."""
         snapshot = asdict(self.snapshot())
         with self._lock:
             report: dict[str, Any] = {name: total for name, total in self._totals.items() if total}
-        report |= {name: snapshot[name] for name in REPORTED_FIGURES if snapshot[name] is not None}
+        own = SENT_FIGURES if "frames_sent" in report else RENDERED_FIGURES
+        report |= {name: snapshot[name] for name in own if snapshot[name] is not None}
         return {name: round(value, 2) if isinstance(value, float) else value for name, value in report.items()}
 
     def take_report(self, report: Mapping[str, Any], now: float) -> None:
