@@ -13,12 +13,12 @@ async (server, room, seconds) => {
 
   const header = (packet) => {
     const view = new DataView(packet.buffer, packet.byteOffset, packet.length);
-    if (packet[0] >= 224) return { kind: "held", gap: packet[0] - 223, sequence: packet[1], length: packet.length };
     if (packet[0] >= 128) {
-      const rest = packet[0] - 128;
-      const gap = 1 + Math.floor(rest / 6);
-      return { kind: "predicted", gap, order: Math.floor(rest % 6 / 3), point: rest % 3, sequence: packet[1],
-               length: packet.length };
+      const kind = packet[0] >> 2 & 31, sequence = view.getUint16(0) >> 4 & 63, length = packet.length;
+      if (kind >= 24 && kind < 31) return { kind: "held", gap: kind - 23, sequence, length };
+      if (kind === 31 && packet[3] >= 96) return { kind: "held", gap: packet[3] - 95, sequence, length };
+      const gap = kind === 31 ? 1 + Math.floor(packet[3] / 6) : 1 + kind % 12;
+      return { kind: "predicted", gap, sequence, length };
     }
     if (packet[0] >> 4 !== 2) return null;
     const body = [...packet.slice(0, 7), ...packet.slice(9)];
