@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,15 +17,14 @@ from codec.embedding import Embedding
 from codec.encoder import FrameEncoder
 from codec.table_fitting import expression_steps
 from codec.tables import CodecTables
-from renderer.avatar import Avatar
-from renderer.field_file import pack_fields, unpack_fields
+from renderer.portrait import Portrait
+from renderer.portrait_file import pack_portrait, unpack_portrait
 from renderer.training.dataset import HEAD
-from renderer.training.trainer import Quality, Trainer, picture_quality
+from renderer.training.field_training import FieldTraining, Quality, picture_quality
 
 PICTURE_ERROR = 0.5 / 255.0
 """RMS change of a pixel by the rounding of the expression that nobody sees: about what rounding to 8 bits makes."""
 PROBE_FRAMES = 4
-PROBE_SIZE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Measured:
 
 
 def finish(
-    trainer: Trainer,
+    trainer: FieldTraining[Any],
     embedding: Embedding,
     footage: EnrolmentFootage,
     name: str,
@@ -55,7 +55,7 @@ def finish(
         owner: public key (32 bytes) of whoever may drive the avatar.
         minutes: time that training took.
     """
-    trainer.settle_grid()
+    trainer.settle()
     avatar = trainer.avatar.cpu()
     embedding.cpu()
     tracked = torch.from_numpy(np.stack([state.expression for state in footage.states]))
@@ -71,13 +71,14 @@ def finish(
         expression_step=expression_steps(expression_sensitivity(avatar, footage, embedded), PICTURE_ERROR),
         focal=avatar.camera.focal,
     )
-    packed = pack_fields(avatar)
-    shipped = unpack_fields(packed)
+    packed = pack_portrait(avatar)
+    shipped = unpack_portrait(packed)
     measured = measure(shipped, tables, footage, embedding(footage.held_out.expressions).numpy())
     meta = {
         "name": name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "size": trainer.size,
+        "kind": trainer.avatar.KIND,
         "framing": footage.framing.numbers(),
         "owner": owner.hex(),
         "training": {
@@ -102,7 +103,7 @@ def finish(
 
 
 def expression_sensitivity(
-    avatar: Avatar, footage: EnrolmentFootage, embedded: NDArray[np.float32]
+    avatar: Portrait, footage: EnrolmentFootage, embedded: NDArray[np.float32]
 ) -> NDArray[np.float64]:
     """Return the RMS change (E,) of the picture, in [0, 1], per unit of each embedded component."""
     chosen = np.linspace(0, len(embedded) - 1, PROBE_FRAMES).round().astype(int)
@@ -116,14 +117,16 @@ def expression_sensitivity(
             for offset in (-0.5, 0.5):
                 expression = torch.from_numpy(embedded[index].copy())
                 expression[component] += offset
-                picture = avatar.render(expression, rotation, translation, torso, PROBE_SIZE, PROBE_SIZE)
+                picture = avatar.render(expression, rotation, translation, torso, avatar.PROBE_SIDE, avatar.PROBE_SIDE)
                 pictures.append(picture.float() / 255)
             squares[component] += float((pictures[1] - pictures[0]).square().mean())
     sensitivity: NDArray[np.float64] = np.sqrt(squares / PROBE_FRAMES)
     return sensitivity
 
 
-def measure(avatar: Avatar, tables: CodecTables, footage: EnrolmentFootage, embedded: NDArray[np.float32]) -> Measured:
+def measure(
+    avatar: Portrait, tables: CodecTables, footage: EnrolmentFootage, embedded: NDArray[np.float32]
+) -> Measured:
     """Send the held-out frames through coder, decoder and renderer and compare what comes out with the real frames.
 
     Args:
