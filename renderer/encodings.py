@@ -16,7 +16,8 @@ def positional_encoding(values: Tensor, octaves: int) -> Tensor:
     Returns:
         (..., D + 2 D octaves), each block of D in the order above.
     """
-    angles = values.unsqueeze(-2) * (torch.pi * 2.0 ** torch.arange(octaves, device=values.device)).unsqueeze(-1)
+    frequencies = torch.pi * 2.0 ** torch.arange(octaves, device=values.device, dtype=values.dtype)
+    angles = values.unsqueeze(-2) * frequencies.unsqueeze(-1)
     waves = torch.stack((torch.sin(angles), torch.cos(angles)), -2)
     return torch.cat((values, waves.flatten(-3)), -1)
 

@@ -1,12 +1,16 @@
 """How much sooner one field is as good as another."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from app.bench.fields.record import Check, FieldRecord
 
 Figure = Literal["psnr_db", "head_psnr_db"]
+FIGURES: dict[Figure, str] = {"psnr_db": "full frame", "head_psnr_db": "head"}
+"""What a look finds, by the name in `app.bench.fields.record.Check`."""
+REFERENCE = "paper"
+"""The field that others are measured against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +45,12 @@ def gain(reference: FieldRecord, other: FieldRecord, figure: Figure) -> Gain | N
     value = float(getattr(best, figure))
     reached = first_as_good(other.checks, figure, value)
     return None if reached is None else Gain(figure, value, best, reached)
+
+
+def pairs(records: Sequence[FieldRecord]) -> Iterator[tuple[FieldRecord, FieldRecord]]:
+    """Yield every training of the reference field with every training of another one on the same pictures."""
+    for reference in records:
+        for other in records:
+            same = (other.clip.name, other.size) == (reference.clip.name, reference.size)
+            if same and reference.field == REFERENCE != other.field:
+                yield reference, other

@@ -2,12 +2,8 @@
 
 from collections.abc import Sequence
 
-from app.bench.fields.ratio import Figure, gain
+from app.bench.fields.ratio import FIGURES, Figure, gain, pairs
 from app.bench.fields.record import FieldRecord
-
-REFERENCE = "paper"
-"""The field that others are measured against."""
-FIGURES: dict[Figure, str] = {"psnr_db": "full frame", "head_psnr_db": "head"}
 
 EXPLANATION = """\
 Each field was trained on what comes before the held-out frames; PSNR is of held-out frames, as trained.
@@ -28,14 +24,7 @@ def lines(records: Sequence[FieldRecord]) -> list[str]:
             f"{last.wall_s:6.0f} s {last.psnr_db:7.2f} {last.head_psnr_db:7.2f}   {shipped.psnr_db:.2f} dB, head "
             f"{shipped.head_psnr_db:.2f} dB, {shipped.payload_kbps:.2f} kbit/s, field {size}"
         )
-    for reference in records:
-        if reference.field == REFERENCE:
-            found += [
-                gain_text(reference, other, figure)
-                for other in records
-                if other.field != REFERENCE and (other.clip.name, other.size) == (reference.clip.name, reference.size)
-                for figure in FIGURES
-            ]
+    found += [gain_text(*pair, figure) for pair in pairs(records) for figure in FIGURES]
     return [*found, EXPLANATION]
 
 

@@ -74,8 +74,7 @@ def fast_field(avatar: "LoadedAvatar") -> "Avatar":
 
     if not isinstance(avatar.field, Avatar):
         raise UserError(
-            f"{avatar.path} holds {avatar.field.KIND}, whose stages nobody has counted: give an avatar of the "
-            "fast field"
+            f"{avatar.path} holds {avatar.field.KIND}, whose stages nobody has counted: give one of the fast field"
         )
     return avatar.field
 
