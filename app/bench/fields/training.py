@@ -11,7 +11,7 @@ import torch
 from app.bench.clips import ClipSpec
 from app.bench.environment import environment
 from app.bench.fields.record import BENCH, Check, FieldRecord, Shipped, find_record, stem
-from app.bench.results import Clip, write
+from app.bench.results import Clip, ResultError, write
 from app.enrolment.checkpoint import Checkpoint, CheckpointError
 from app.enrolment.export import finish
 from app.enrolment.fields import FIELDS, Training
@@ -68,6 +68,7 @@ def record_of(wanted: Wanted, collect: Callable[[], EnrolmentFootage]) -> FieldR
         return there
     keep_buffers_mapped()
     flush_denormals()
+    _make_folder(wanted.path(".json").parent)
     began = time.perf_counter()
     footage = collect()
     embedding = ExpressionEmbedding()
@@ -163,9 +164,7 @@ class _Run:
         rows = [(c.steps, c.cpu_s, c.wall_s, c.psnr_db, c.head_psnr_db) for c in self.checks]
         tensors["bench.checks"] = torch.tensor(rows, dtype=torch.float64).view(-1, 5)
         tensors["bench.times"] = torch.tensor([self.cpu_s, self.wall_s, self.look_s], dtype=torch.float64)
-        path = self._wanted.path(".training")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Checkpoint(self._arguments, self.cpu_s, tensors).write(path)
+        Checkpoint(self._arguments, self.cpu_s, tensors).write(self._wanted.path(".training"))
 
     def _resume(self) -> None:
         path = self._wanted.path(".training")
@@ -182,6 +181,14 @@ class _Run:
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             raise CheckpointError(f"{path} is of another training: delete it to begin anew") from error
         print(f"going on with the training that was broken off after {self.cpu_s / 60:.1f} minutes")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"{folder} cannot be made ({error.strerror}): choose a folder you can write to"
+        raise ResultError(reason) from None
 
 
 def _some(footage: Footage, count: int) -> Footage:
