@@ -27,7 +27,7 @@ FIRST_LOOK = 5.0
 """Seconds of training."""
 GROWTH = 0.25
 """By which share of the training so far the next look is later."""
-LOOK_SHARE = 4.0
+LOOK_SHARE = 8.0
 """How many times longer than the last look the training goes on at least."""
 CHECKPOINT_SECONDS = 60.0
 NOBODY = bytes(32)
