@@ -91,6 +91,7 @@ class PaperAvatar(Portrait):
         camera: Camera,
         shape: PaperShape | None = None,
         network: NetworkShape | None = None,
+        passes: Passes | None = None,
     ):
         """Make an untrained avatar.
 
@@ -101,11 +102,12 @@ class PaperAvatar(Portrait):
             camera: the camera of the frame.
             shape: sizes; None for the usual ones.
             network: sizes of the networks; None for the paper's.
+            passes: samples a ray; None for the paper's.
         """
         super().__init__(background, camera)
         self.shape = shape = shape or PaperShape()
         self.network = network = network or NetworkShape()
-        self.passes = Passes()
+        self.passes = passes or Passes()
         self.head = TwoPassField(*head_box, shape.expression + shape.code, network)
         self.torso = TwoPassField(*torso_box, shape.expression + shape.code + POSE, network)
         self.consistency_code = nn.Parameter(torch.zeros(shape.code))

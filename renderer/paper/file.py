@@ -81,8 +81,7 @@ def unpack_paper(data: bytes) -> PaperAvatar:
             raise FieldFileError("the avatar's camera is out of range")
         sizes = {name: _sizes(description[name], limits) for name, limits in _LIMITS.items()}
         state = {name: _restore(name, value) for name, value in load(data).items()}
-        avatar = _skeleton(PaperShape(**sizes["shape"]), NetworkShape(**sizes["network"]), Camera(focal, cx, cy), state)
-        avatar.passes = Passes(**sizes["passes"])
+        avatar = _skeleton(sizes, Camera(focal, cx, cy), state["background"])
         avatar.load_state_dict(state, assign=True)
         _check(avatar)
     except FieldFileError:
@@ -120,14 +119,14 @@ def _restore(name: str, value: Tensor) -> Tensor:
     return value.float()
 
 
-def _skeleton(shape: PaperShape, network: NetworkShape, camera: Camera, state: dict[str, Tensor]) -> PaperAvatar:
+def _skeleton(sizes: dict[str, dict[str, int]], camera: Camera, background: Tensor) -> PaperAvatar:
     """Return an avatar of the given sizes without any numbers, into which a state that fits it can be put."""
-    background = state["background"]
     if background.dim() != 3 or background.shape[2] != 3 or max(background.shape) > MAX_BACKGROUND:
         raise FieldFileError("the avatar's background has an impossible size")
+    shape, network, passes = PaperShape(**sizes["shape"]), NetworkShape(**sizes["network"]), Passes(**sizes["passes"])
     with torch.device("meta"):
         boxes = [(torch.zeros(3), torch.zeros(3)) for _ in range(2)]
-        return PaperAvatar(boxes[0], boxes[1], background.to("meta"), camera, shape, network)
+        return PaperAvatar(boxes[0], boxes[1], background.to("meta"), camera, shape, network, passes)
 
 
 def _check(avatar: PaperAvatar) -> None:

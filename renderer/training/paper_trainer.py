@@ -89,8 +89,7 @@ class PaperTrainer(FieldTraining[PaperAvatar]):
         settings, size = self.settings, self.size
         background = background_over_time(footage, 1)[0]
         boxes = head_box(footage, surface), _torso_box(footage)
-        self.avatar = PaperAvatar(*boxes, background, footage.camera, shape, network).to(self.device)
-        self.avatar.passes = passes or self.avatar.passes
+        self.avatar = PaperAvatar(*boxes, background, footage.camera, shape, network, passes).to(self.device)
         self.avatar.initialise(footage.rotations, footage.translations)
         self.avatar.consistency_code.requires_grad_(settings.consistency_code)
         self.avatar.torso_extent.copy_(torso_extent(footage, self.avatar.torso_extent.shape[0]))

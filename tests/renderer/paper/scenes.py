@@ -18,8 +18,7 @@ TORSO_BOX = torch.tensor([-22.0, -22.0, -85.0]), torch.tensor([22.0, 22.0, -35.0
 def tiny_avatar(seed: int = 0, shape: PaperShape | None = None) -> PaperAvatar:
     """Untrained, so a mist with some pattern."""
     torch.manual_seed(seed)
-    avatar = PaperAvatar(HEAD_BOX, TORSO_BOX, torch.rand(32, 32, 3), CAMERA, shape, TINY)
-    avatar.passes = FEW
+    avatar = PaperAvatar(HEAD_BOX, TORSO_BOX, torch.rand(32, 32, 3), CAMERA, shape, TINY, FEW)
     avatar.consistency_code.data.normal_()
     for field in (avatar.head, avatar.torso):
         for network in (field.coarse, field.fine):
