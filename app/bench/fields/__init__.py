@@ -29,23 +29,23 @@ def run(args: argparse.Namespace) -> int:
     import os
     from functools import cache, partial
 
-    if hasattr(os, "sched_setaffinity"):
-        # One core for every field: how well each would use several is another question.
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    from app.errors import UsageError
     from app.library_threads import limit_library_threads
 
-    limit_library_threads(1)
-    from app.bench.fields.table import lines
-    from app.bench.fields.training import Wanted, record_of
-    from app.enrolment.footage import collect_footage
-    from app.errors import UsageError
-
-    options = clip_options(args)
     budgets = {field: float(getattr(args, f"{field}_minutes")) for field in MINUTES}
     if not all(0.1 <= minutes <= 24 * 60 for minutes in budgets.values()):
         raise UsageError("the minutes of training are out of range: choose a tenth of a minute to a day")
     if not 64 <= args.size <= 1024:
         raise UsageError(f"--size {args.size} is out of range: choose 64 to 1024 pixels")
+    limit_library_threads(1)
+    options = clip_options(args)
+    if hasattr(os, "sched_setaffinity"):
+        # One core for every field: how well each would use several is another question.
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    from app.bench.fields.table import lines
+    from app.bench.fields.training import Wanted, record_of
+    from app.enrolment.footage import collect_footage
+
     records = []
     for spec in options.clips:
         collect = cache(partial(collect_footage, str(spec.path), 0.0, spec.held_out_from(), args.size))

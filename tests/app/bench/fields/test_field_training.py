@@ -1,10 +1,12 @@
 """Training fields for the bench: what is there is kept, what was broken off goes on."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import app.enrolment.footage
 from app.avatar import load_avatar
 from app.bench.clips import ClipSpec
 from app.bench.fields import training
@@ -138,3 +140,27 @@ def test_a_look_changes_nothing_of_the_training(tmp_path: Path) -> None:
 def test_impossible_options_are_told(option: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "fields", "--clips", "a.mp4@60", "-o", str(tmp_path), *option]) == 2
     assert "out of range" in capsys.readouterr().err
+
+
+def test_the_command_trains_every_field_on_one_core_and_says_the_ratio(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    confined: list[int] = []
+    monkeypatch.setattr(os, "sched_setaffinity", lambda process, cores: confined.append(len(cores)), raising=False)
+    collected: list[int] = []
+
+    def collect(clip: str, start: float, stop: float, size: int) -> EnrolmentFootage:
+        collected.append(size)
+        return FOOTAGE
+
+    monkeypatch.setattr(app.enrolment.footage, "collect_footage", collect)
+    command = ["bench", "fields", "--clips", "ball.mp4@1.6", "-o", str(tmp_path)]
+    assert main([*command, "--paper-minutes", "0.1", "--fast-minutes", "0.1"]) == 0
+    said = capsys.readouterr().out
+    assert "the fast field" in said
+    assert "shipped" in said
+    assert collected == [64], "both fields train on the same footage"
+    assert confined in ([1], [])
+    assert {path.name for path in (tmp_path / "fields").iterdir()} == {
+        "ball_paper_64.json", "ball_paper_64.avatar", "ball_fast_64.json", "ball_fast_64.avatar",
+    }  # fmt: skip
