@@ -7,6 +7,7 @@ dealt with in time is skipped, and a packet that the network cannot take now is 
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
@@ -20,7 +21,7 @@ from app.capture.source import Frame, Source
 from app.loaded import DrivenAvatar
 from app.receiver import ended_status, measure, until_stopped
 from app.recording_player import paced_states
-from app.session import Handshake, Hello, Rights, Role, shake_hands
+from app.session import REFUSED, Handshake, Hello, Rights, Role, shake_hands
 from app.window import figures
 from app.window.figures import Status
 from codec.encoder import FrameEncoder
@@ -31,6 +32,9 @@ from signaling.peer import Ending, Peer
 
 MAX_FPS: Final = 25.0
 """Frames a second that are sent at most: the receiver interpolates, so that more would only cost bits."""
+
+MAX_DELIVERED: Final = 64
+"""Frames known to be delivered that wait to be taken note of; of more, the oldest are of no use any more."""
 
 Picture = Callable[[NDArray[np.uint8], float], None]
 """Told each captured picture (H, W, 3), RGB, and its timestamp."""
@@ -108,7 +112,15 @@ class Sender:
     def __init__(self, avatar: DrivenAvatar, face: FaceSource, key: OwnerKey | None = None, device: str = "") -> None:
         """Prepare a call that drives ``avatar`` by ``face``; ``key`` is that of the avatar's owner, if it has one."""
         self._avatar, self._face, self._key = avatar, face, key
-        self._encoder = FrameEncoder(avatar.tables, avatar.digest, None if face.embedded else avatar.embed)
+        self._encoder = FrameEncoder(
+            avatar.tables,
+            avatar.digest,
+            None if face.embedded else avatar.embed,
+            prediction=avatar.prediction,
+        )
+        # From the event loop to the worker: bounded, as a worker that waits for its camera takes nothing out.
+        self._delivered: deque[int] = deque(maxlen=MAX_DELIVERED)
+        self._refused = threading.Event()
         self._stop = threading.Event()
         self._status = figures.connecting()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -173,8 +185,9 @@ class Sender:
         worker = threading.Thread(target=self._work, args=(peer,), name="track", daemon=True)
         measuring: asyncio.Task[None] | None = None
         try:
-            await shake_hands(peer, self._handshake, lambda message: None)
+            await shake_hands(peer, self._handshake, self._told)
             peer.exchange_reports(self.meter.report, lambda report: self.meter.take_report(report, time.monotonic()))
+            peer.on_delivered(self._delivered.append)
             self._status = figures.live()
             worker.start()
             measuring = asyncio.create_task(measure(peer, self.meter))
@@ -219,8 +232,14 @@ class Sender:
             for state in self._face.states(self._stop.wait):
                 if self._stop.is_set():
                     break
+                if self._refused.is_set():
+                    self._refused.clear()
+                    self._encoder.forget()
+                while self._delivered:
+                    self._encoder.acknowledge((self._delivered.popleft(),))
+                sequence = self._encoder.sequence
                 data = bytes(self._encoder.encode(state))
-                self._loop.call_soon_threadsafe(self._send, peer, data)
+                self._loop.call_soon_threadsafe(self._send, peer, data, sequence)
         except BaseException as error:
             failure = error
         finally:
@@ -237,8 +256,13 @@ class Sender:
         elif not self._stop.is_set():
             self._finished.set_exception(failure)
 
-    def _send(self, peer: Peer, data: bytes) -> None:
-        if peer.send_face(data):
+    def _told(self, message: dict[str, Any]) -> None:
+        """Take note of what the receiver says during the call."""
+        if message == REFUSED:
+            self._refused.set()
+
+    def _send(self, peer: Peer, data: bytes, sequence: int) -> None:
+        if peer.send_face(data, sequence):
             self.meter.frame_sent(len(data), time.monotonic())
 
 

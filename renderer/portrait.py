@@ -23,8 +23,8 @@ class Portrait(nn.Module, ABC):
     KIND: ClassVar[str]
     """What the field is called where an avatar describes itself."""
     PROBE_SIDE: ClassVar[int]
-    """Of the pictures by which enrolment finds out how much each number of the expression shows: a few hundred of
-    them must not take longer than the training."""
+    """Of the pictures by which enrolment finds out how much each number of a frame shows: some five hundred of them
+    must not take longer than the training."""
 
     background: Tensor
     torso_extent: Tensor

@@ -16,6 +16,8 @@ BENCHES = {
     "speed": "frames a second, latency, memory, and how near the machine's limits they come",
     "fields": "how much sooner the fast field is as good as the paper's own (eq. 1 to 5)",
     "tracking": "reprojection error, jitter, lag and speed of the face tracker, per clip",
+    "rate": "where the bits of our stream go, and how near they come to what is possible",
+    "views": "contact sheets of views and expressions beyond the enrolled ones, to look at",
     "report": "tables, plots and pictures of what was measured",
     "compare": "two avatars on the same frames, with a difference picture",
     "blind": "which looks better: pairs in random order, side unknown",

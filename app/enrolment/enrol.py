@@ -26,8 +26,8 @@ CHECK_SECONDS = 60.0
 """Between checkpoints, and at least between looks at the validation frames."""
 CHECK_SHARE = 10.0
 """How many times longer than the last look the training goes on before the next one, at least."""
-FINISH_SECONDS = 30.0
-"""Kept of the budget for tables, packing and the last measurement."""
+FINISH_SECONDS = 45.0
+"""Kept of the budget for tables, what they need to know of the picture, packing and the last measurement."""
 LEAST_SHARE = 0.3
 """Of the budget that goes into training, however long the preparation takes."""
 

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from app.avatar import pack_embedding
 from app.enrolment.footage import EnrolmentFootage
+from app.enrolment.sensitivity import person_prediction, picture_metric
 from codec.avatar_file import AvatarFile
 from codec.decoder import FrameDecoder
 from codec.embedding import Embedding
 from codec.encoder import FrameEncoder
-from codec.table_fitting import expression_steps
+from codec.quantiser import MOTION_SIZE
+from codec.table_fitting import expression_steps, training_parameters
 from codec.tables import CodecTables
 from renderer.portrait import Portrait
 from renderer.portrait_file import pack_portrait, unpack_portrait
@@ -23,8 +25,7 @@ from renderer.training.dataset import HEAD
 from renderer.training.field_training import FieldTraining, Quality, picture_quality
 
 PICTURE_ERROR = 0.5 / 255.0
-"""RMS change of a pixel by the rounding of the expression that nobody sees: about what rounding to 8 bits makes."""
-PROBE_FRAMES = 4
+"""RMS change of a pixel by the rounding of the expression of frames that are coded alone: as by rounding to 8 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Measured:
 
     quality: Quality
     payload_kbps: float
-    """Whole packets, headers included, at the footage's frame rate."""
+    """Whole packets, headers included, at the footage's frame rate, each coded alone: a call takes half of it."""
     frames: int
 
 
@@ -56,6 +57,7 @@ def finish(
         minutes: time that training took.
     """
     trainer.settle()
+    field_psnr = trainer.evaluate(footage.validation).psnr
     avatar = trainer.avatar.cpu()
     embedding.cpu()
     tracked = torch.from_numpy(np.stack([state.expression for state in footage.states]))
@@ -64,11 +66,14 @@ def finish(
     avatar.forget_view()
     embedding.requires_grad_(False)
     embedded: NDArray[np.float32] = embedding(tracked).numpy()
+    poses, torsos = [state.pose for state in footage.states], np.stack([state.torso for state in footage.states])
+    parameters = training_parameters(embedded.astype(np.float64), poses, torsos)
+    metric = picture_metric(avatar, parameters)
     tables = CodecTables.fit(
         embedded,
-        [state.pose for state in footage.states],
-        np.stack([state.torso for state in footage.states]),
-        expression_step=expression_steps(expression_sensitivity(avatar, footage, embedded), PICTURE_ERROR),
+        poses,
+        torsos,
+        expression_step=expression_steps(np.sqrt(np.diag(metric)[MOTION_SIZE:]), PICTURE_ERROR),
         focal=avatar.camera.focal,
     )
     packed = pack_portrait(avatar)
@@ -97,31 +102,10 @@ def finish(
         "torso": bytes(footage.torso),
         "embedding": pack_embedding(embedding),
         "tables": bytes(tables),
+        "prediction": bytes(person_prediction(parameters, metric, field_psnr)),
         "field": packed,
     }
     return AvatarFile(sections), measured
-
-
-def expression_sensitivity(
-    avatar: Portrait, footage: EnrolmentFootage, embedded: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    """Return the RMS change (E,) of the picture, in [0, 1], per unit of each embedded component."""
-    chosen = np.linspace(0, len(embedded) - 1, PROBE_FRAMES).round().astype(int)
-    squares = np.zeros(embedded.shape[1])
-    for index in chosen:
-        state = footage.states[index]
-        rotation, translation = torch.from_numpy(state.pose.rotation), torch.from_numpy(state.pose.translation)
-        torso = torch.from_numpy(state.torso)
-        for component in range(embedded.shape[1]):
-            pictures = []
-            for offset in (-0.5, 0.5):
-                expression = torch.from_numpy(embedded[index].copy())
-                expression[component] += offset
-                picture = avatar.render(expression, rotation, translation, torso, avatar.PROBE_SIDE, avatar.PROBE_SIDE)
-                pictures.append(picture.float() / 255)
-            squares[component] += float((pictures[1] - pictures[0]).square().mean())
-    sensitivity: NDArray[np.float64] = np.sqrt(squares / PROBE_FRAMES)
-    return sensitivity
 
 
 def measure(

@@ -78,7 +78,7 @@ class PaperAvatar(Portrait):
     """
 
     KIND: ClassVar[str] = "the paper's field"
-    PROBE_SIDE: ClassVar[int] = 12
+    PROBE_SIDE: ClassVar[int] = 16
 
     pose_mean: Tensor
     pose_scale: Tensor
