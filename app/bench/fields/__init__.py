@@ -33,8 +33,8 @@ def run(args: argparse.Namespace) -> int:
     from app.library_threads import limit_library_threads
 
     budgets = {field: float(getattr(args, f"{field}_minutes")) for field in MINUTES}
-    if not all(0.1 <= minutes <= 24 * 60 for minutes in budgets.values()):
-        raise UsageError("the minutes of training are out of range: choose a tenth of a minute to a day")
+    if not all(0.01 <= minutes <= 24 * 60 for minutes in budgets.values()):
+        raise UsageError("the minutes of training are out of range: choose a hundredth of a minute to a day")
     if not 64 <= args.size <= 1024:
         raise UsageError(f"--size {args.size} is out of range: choose 64 to 1024 pixels")
     limit_library_threads(1)

@@ -34,8 +34,8 @@ def test_training_learns_held_out_views() -> None:
     for step in range(160):
         training.step(step / 160)
     after = training.evaluate(held_out)
-    assert after.psnr > 20.0
-    assert after.head_psnr > 15.0
+    assert after.psnr > 19.0
+    assert after.head_psnr > 14.0
     assert after.psnr > before.psnr + 4.0
     assert training.steps == 160
     assert training.avatar.consistency_code.abs().max() > 0.0

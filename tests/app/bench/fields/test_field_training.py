@@ -155,7 +155,7 @@ def test_the_command_trains_every_field_on_one_core_and_says_the_ratio(
 
     monkeypatch.setattr(app.enrolment.footage, "collect_footage", collect)
     command = ["bench", "fields", "--clips", "ball.mp4@1.6", "-o", str(tmp_path)]
-    assert main([*command, "--paper-minutes", "0.1", "--fast-minutes", "0.1"]) == 0
+    assert main([*command, "--paper-minutes", "0.015", "--fast-minutes", "0.015"]) == 0
     said = capsys.readouterr().out
     assert "the fast field" in said
     assert "shipped" in said
