@@ -22,6 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             metavar="MINUTES",
             help=f"processor time to train the {field} field (default: {minutes:g})",
         )
+    parser.add_argument(
+        "--no-avatars",
+        action="store_true",
+        help="make no avatars of what is trained, and do not measure them as a receiver sees them",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
     for spec in options.clips:
         collect = cache(partial(collect_footage, str(spec.path), 0.0, spec.held_out_from(), args.size))
         for field, minutes in budgets.items():
-            records.append(record_of(Wanted(spec, field, args.size, 60.0 * minutes, options.folder), collect))
+            wanted = Wanted(spec, field, args.size, 60.0 * minutes, options.folder, not args.no_avatars)
+            records.append(record_of(wanted, collect))
     print("\n".join(lines(records)))
     return 0

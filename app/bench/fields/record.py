@@ -62,9 +62,10 @@ class FieldRecord:
     """Numbers that were trained, those of the expression embedding included."""
     checks: Sequence[Check]
     """In the order of time."""
-    shipped: Shipped
+    shipped: Shipped | None
+    """None where no avatar was made."""
     seconds: dict[str, float]
-    """Wall time of "prepare", "train", "look" and "ship"."""
+    """Wall time of "prepare", "train" and "look", and of "ship" where an avatar was made."""
     environment: Environment
 
     def to_json(self) -> str:
@@ -83,10 +84,11 @@ class FieldRecord:
             "budget_s": self.budget_s,
             "parameters": self.parameters,
             "checks": [without_nan(asdict(check)) for check in self.checks],
-            "shipped": without_nan(asdict(self.shipped)),
             "seconds": without_nan(self.seconds),
             "environment": {name: value for name, value in environment.items() if value is not None},
         }
+        if self.shipped is not None:
+            content["shipped"] = without_nan(asdict(self.shipped))
         return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     @classmethod
@@ -106,7 +108,7 @@ class FieldRecord:
             budget_s=fields.number("budget_s", least=0),
             parameters=fields.integer("parameters"),
             checks=[_check(check) for check in fields.each("checks", MOST_CHECKS)],
-            shipped=_shipped(fields.within("shipped")),
+            shipped=_shipped(fields.within("shipped")) if "shipped" in fields else None,
             seconds=fields.figures("seconds"),
             environment=environment_from(fields.within("environment")),
         )
@@ -157,11 +159,14 @@ def read_records(folder: Path) -> list[FieldRecord]:
     return [read_record(path) for path in sorted((folder / BENCH).glob("*.json"))]
 
 
-def find_record(path: Path, clip: str, field: str, size: int, budget_s: float) -> FieldRecord | None:
-    """Return the record that is there already for exactly this training; a damaged file counts as none."""
+def find_record(path: Path, clip: str, field: str, size: int, budget_s: float, shipped: bool) -> FieldRecord | None:
+    """Return the record that is there already for exactly this training; a damaged file counts as none.
+
+    ``shipped`` says whether it must tell of an avatar.
+    """
     try:
         record = read_record(path)
     except ResultError:
         return None
     there = (record.clip.name, record.field, record.size, record.budget_s)
-    return record if there == (clip, field, size, budget_s) else None
+    return record if there == (clip, field, size, budget_s) and (record.shipped or not shipped) else None

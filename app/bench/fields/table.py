@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.bench.fields.ratio import FIGURES, Figure, gain, pairs
-from app.bench.fields.record import FieldRecord
+from app.bench.fields.record import FieldRecord, Shipped
 
 EXPLANATION = """\
 Each field was trained on what comes before the held-out frames; PSNR is of held-out frames, as trained.
@@ -18,11 +18,9 @@ def lines(records: Sequence[FieldRecord]) -> list[str]:
     ]
     for record in records:
         last = record.checks[-1]
-        shipped, size = record.shipped, f"{record.shipped.field_bytes / 1e6:.2f} MB"
         found.append(
             f"{record.clip.name:16} {record.field:6} {record.size:4} {last.steps:7} {last.cpu_s:6.0f} s "
-            f"{last.wall_s:6.0f} s {last.psnr_db:7.2f} {last.head_psnr_db:7.2f}   {shipped.psnr_db:.2f} dB, head "
-            f"{shipped.head_psnr_db:.2f} dB, {shipped.payload_kbps:.2f} kbit/s, field {size}"
+            f"{last.wall_s:6.0f} s {last.psnr_db:7.2f} {last.head_psnr_db:7.2f}   {_shipped(record.shipped)}"
         )
     found += [gain_text(*pair, figure) for pair in pairs(records) for figure in FIGURES]
     return [*found, EXPLANATION]
@@ -39,3 +37,10 @@ def gain_text(reference: FieldRecord, other: FieldRecord, figure: Figure) -> str
         f"after {found.reference.cpu_s:.0f} s) after {found.reached.cpu_s:.0f} s ({getattr(found.reached, figure):.2f} "
         f"dB): {found.ratio:.0f} times sooner"
     )
+
+
+def _shipped(shipped: Shipped | None) -> str:
+    if shipped is None:
+        return "-"
+    quality = f"{shipped.psnr_db:.2f} dB, head {shipped.head_psnr_db:.2f} dB"
+    return f"{quality}, {shipped.payload_kbps:.2f} kbit/s, field {shipped.field_bytes / 1e6:.2f} MB"

@@ -21,7 +21,7 @@ from codec.embedding import ExpressionEmbedding
 from renderer.process_settings import flush_denormals, keep_buffers_mapped
 from renderer.training.dataset import Footage
 
-FRAMES = 8
+FRAMES = 4
 """Held-out frames that are compared at every look: the slow field takes seconds for each."""
 FIRST_LOOK = 5.0
 """Seconds of training."""
@@ -45,6 +45,8 @@ class Wanted:
     """Processor time of one core."""
     folder: Path
     """Of all results."""
+    shipped: bool = True
+    """Whether to make an avatar and to measure it as a receiver sees it: five hundred pictures and more."""
 
     def path(self, ending: str) -> Path:
         """Return where what has this ending lies."""
@@ -62,13 +64,14 @@ def record_of(wanted: Wanted, collect: Callable[[], EnrolmentFootage]) -> FieldR
         CheckpointError: what waits beside the record is damaged or of another training.
         ResultError: the record cannot be written.
     """
-    there = find_record(wanted.path(".json"), wanted.spec.name, wanted.field, wanted.size, wanted.budget_s)
+    path, name = wanted.path(".json"), wanted.spec.name
+    there = find_record(path, name, wanted.field, wanted.size, wanted.budget_s, wanted.shipped)
     if there is not None:
-        print(f"{wanted.spec.name} {wanted.size}² {wanted.field}: there already")
+        print(f"{name} {wanted.size}² {wanted.field}: there already")
         return there
     keep_buffers_mapped()
     flush_denormals()
-    _make_folder(wanted.path(".json").parent)
+    _make_folder(path.parent)
     began = time.perf_counter()
     footage = collect()
     embedding = ExpressionEmbedding()
@@ -77,32 +80,32 @@ def record_of(wanted: Wanted, collect: Callable[[], EnrolmentFootage]) -> FieldR
     prepared = time.perf_counter()
     run = _Run(wanted, training, _some(footage.held_out, FRAMES))
     run.train()
-    trained = time.perf_counter()
-    file, measured = finish(training, embedding, footage, wanted.spec.name, NOBODY, run.cpu_s / 60)
-    file.write(wanted.path(".avatar"))
-    seconds = {
-        "prepare": prepared - began,
-        "train": run.wall_s,
-        "look": run.look_s,
-        "ship": time.perf_counter() - trained,
-    }
-    record = FieldRecord(
-        Clip(wanted.spec.name, round(wanted.spec.held_out_from(), 3), len(run.frames), footage.fps),
-        wanted.size,
-        wanted.field,
-        wanted.budget_s,
-        sum(value.numel() for value in [*training.avatar.parameters(), *embedding.parameters()]),
-        run.checks,
-        Shipped(
+    numbers = sum(value.numel() for value in [*training.avatar.parameters(), *embedding.parameters()])
+    seconds = {"prepare": prepared - began, "train": run.wall_s, "look": run.look_s}
+    shipped = None
+    if wanted.shipped:
+        began = time.perf_counter()
+        file, measured = finish(training, embedding, footage, name, NOBODY, run.cpu_s / 60)
+        file.write(wanted.path(".avatar"))
+        shipped = Shipped(
             round(measured.quality.psnr, 3),
             round(measured.quality.head_psnr, 3),
             round(measured.payload_kbps, 3),
             len(file["field"]),
-        ),
-        {name: round(value, 3) for name, value in seconds.items()},
+        )
+        seconds["ship"] = time.perf_counter() - began
+    record = FieldRecord(
+        Clip(name, round(wanted.spec.held_out_from(), 3), len(run.frames), footage.fps),
+        wanted.size,
+        wanted.field,
+        wanted.budget_s,
+        numbers,
+        run.checks,
+        shipped,
+        {part: round(value, 3) for part, value in seconds.items()},
         environment(),
     )
-    write(wanted.path(".json"), record)
+    write(path, record)
     wanted.path(".training").unlink(missing_ok=True)
     return record
 
@@ -147,6 +150,8 @@ class _Run:
                 if self.wall_s - kept >= CHECKPOINT_SECONDS:
                     self._keep()
                     kept = self.wall_s
+        if not self.checks or self.checks[-1].steps != training.steps:
+            self._look()
 
     def _look(self) -> float:
         """Compare the held-out frames and return how much processor time that took."""

@@ -64,12 +64,7 @@ def fields_page(records: Sequence[FieldRecord], output: Path) -> str:
             [_trained(record) for record in records],
             texts=2,
         ),
-        SHIPPED,
-        table(
-            ["clip", "field", "full frame, dB", "head, dB", "kbit/s", "field, MB"],
-            [_shipped(record) for record in records],
-            texts=2,
-        ),
+        *_shipped_part(records),
         "## How it was measured\n",
         "\n".join(made) + "\n",
         footage_table({record.clip for record in records}),
@@ -141,13 +136,19 @@ def _trained(record: FieldRecord) -> list[str]:
     ]
 
 
-def _shipped(record: FieldRecord) -> list[str]:
-    shipped = record.shipped
-    return [
-        record.clip.name,
-        record.field,
-        f"{shipped.psnr_db:.2f}",
-        f"{shipped.head_psnr_db:.2f}",
-        f"{shipped.payload_kbps:.2f}",
-        f"{shipped.field_bytes / 1e6:.2f}",
+def _shipped_part(records: Sequence[FieldRecord]) -> list[str]:
+    """Return the part on what a receiver sees; none where no avatar was made."""
+    rows = [
+        [
+            record.clip.name,
+            record.field,
+            f"{record.shipped.psnr_db:.2f}",
+            f"{record.shipped.head_psnr_db:.2f}",
+            f"{record.shipped.payload_kbps:.2f}",
+            f"{record.shipped.field_bytes / 1e6:.2f}",
+        ]
+        for record in records
+        if record.shipped is not None
     ]
+    header = ["clip", "field", "full frame, dB", "head, dB", "kbit/s", "field, MB"]
+    return [SHIPPED, table(header, rows, texts=2)] if rows else []

@@ -48,7 +48,7 @@ records = st.builds(
     budget_s=numbers,
     checks=st.lists(st.builds(Check, st.integers(0, 10**9), numbers, numbers, numbers, numbers), min_size=1, max_size=9)
     .map(lambda found: sorted(found, key=lambda check: check.cpu_s)),
-    shipped=st.builds(Shipped, numbers, numbers, numbers, st.integers(0, 10**9)),
+    shipped=st.none() | st.builds(Shipped, numbers, numbers, numbers, st.integers(0, 10**9)),
     seconds=st.dictionaries(st.text(max_size=8), numbers, max_size=3),
 )  # fmt: skip
 
@@ -92,12 +92,15 @@ def test_checks_that_tell_nothing_are_refused(tmp_path: Path, wrong: list[Check]
 
 def test_only_the_very_training_is_found(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
-    assert find_record(path, "someone", "paper", 64, 1200.0) is None
+    assert find_record(path, "someone", "paper", 64, 1200.0, True) is None
     write(path, PAPER)
-    assert find_record(path, "someone", "paper", 64, 1200.0) == PAPER
+    assert find_record(path, "someone", "paper", 64, 1200.0, True) == PAPER
     for other in (("other", "paper", 64, 1200.0), ("someone", "fast", 64, 1200.0), ("someone", "paper", 96, 1200.0)):
-        assert find_record(path, *other) is None
-    assert find_record(path, "someone", "paper", 64, 1201.0) is None
+        assert find_record(path, *other, False) is None
+    assert find_record(path, "someone", "paper", 64, 1201.0, False) is None
+    write(path, replace(PAPER, shipped=None))
+    assert find_record(path, "someone", "paper", 64, 1200.0, True) is None
+    assert find_record(path, "someone", "paper", 64, 1200.0, False) is not None
 
 
 def test_names_that_are_none_are_refused() -> None:
@@ -133,7 +136,7 @@ def test_the_table_says_the_ratio() -> None:
 
 
 def test_the_page_and_its_plot(tmp_path: Path) -> None:
-    never = replace(FAST, checks=FAST.checks[:1], size=96)
+    never = replace(FAST, checks=FAST.checks[:1], size=96, shipped=None)
     for record in (PAPER, FAST, replace(PAPER, size=96), never):
         write(tmp_path / "fields" / (stem(record.clip.name, record.field, record.size) + ".json"), record)
     assert len(read_records(tmp_path)) == 4
@@ -144,5 +147,6 @@ def test_the_page_and_its_plot(tmp_path: Path) -> None:
     assert "| someone | full frame, 96² | 22.50 dB | — | fast | — | — |" in text
     assert "| someone | paper | 64 | 2,400,000 | 40 | 1200 s | 2400 s | 22.00 | 21.50 |" in text
     assert "| someone | fast | 21.90 | 21.40 | 2.50 | 4.90 |" in text
+    assert text.count("| 21.90 |") == 3, "the one that made no avatar has no row"
     assert (tmp_path / "out" / "fields.png").stat().st_size > 10_000
     assert "- [fields](fields.md): how much sooner" in (tmp_path / "out" / "README.md").read_text()

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,12 +46,24 @@ def test_a_training_leaves_a_record_and_an_avatar(tmp_path: Path, field: str) ->
     assert last.steps > 0
     assert (record.clip.frames, record.clip.held_out_from_s, record.size) == (3, 1.6, 64)
     assert set(record.seconds) == {"prepare", "train", "look", "ship"}
+    assert record.shipped is not None
     assert record.shipped.psnr_db > 10.0
     avatar = load_avatar(tmp_path / "fields" / f"ball_{field}_64.avatar", "cpu")
     assert record.shipped.field_bytes == len(avatar.file["field"])
     assert avatar.meta["training"]["steps"] == last.steps
     assert not list((tmp_path / "fields").glob("*.training"))
     assert record_of(wanted(tmp_path, field), no_footage) == record
+
+
+def test_without_an_avatar_there_is_none(tmp_path: Path) -> None:
+    bare = replace(wanted(tmp_path, budget=0.1), shipped=False)
+    record = record_of(bare, lambda: FOOTAGE)
+    assert record.shipped is None
+    assert "ship" not in record.seconds
+    assert [path.suffix for path in (tmp_path / "fields").iterdir()] == [".json"]
+    assert record_of(bare, no_footage) == record
+    with pytest.raises(AssertionError, match="there already"):
+        record_of(replace(bare, shipped=True), no_footage)
 
 
 def test_another_budget_is_another_training(tmp_path: Path) -> None:
