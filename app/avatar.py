@@ -22,9 +22,9 @@ from codec.errors import AvatarFileError
 from codec.face_state import FaceState
 from codec.prediction import PredictionTables, prediction_of
 from codec.tables import CodecTables
-from renderer.avatar import Avatar
-from renderer.field_file import FieldFileError, unpack_fields
 from renderer.kernels import cpu
+from renderer.portrait import Portrait
+from renderer.portrait_file import FieldFileError, unpack_portrait
 from renderer.process_settings import flush_denormals, keep_buffers_mapped
 
 META_LIMIT = 1 << 16
@@ -96,10 +96,10 @@ class LoadedAvatar:
         return device_name(self.device)
 
     @cached_property
-    def field(self) -> Avatar:
+    def field(self) -> Portrait:
         """The fields, on the device. Raises AvatarError."""
         try:
-            return unpack_fields(self.file["field"]).to(self.device)
+            return unpack_portrait(self.file["field"]).to(self.device)
         except FieldFileError as error:
             raise AvatarError(f"{self.path}: {error}; get the file again or enrol again") from error
 

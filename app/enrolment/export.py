@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,10 +19,10 @@ from codec.encoder import FrameEncoder
 from codec.quantiser import MOTION_SIZE
 from codec.table_fitting import expression_steps, training_parameters
 from codec.tables import CodecTables
-from renderer.avatar import Avatar
-from renderer.field_file import pack_fields, unpack_fields
+from renderer.portrait import Portrait
+from renderer.portrait_file import pack_portrait, unpack_portrait
 from renderer.training.dataset import HEAD
-from renderer.training.trainer import Quality, Trainer, picture_quality
+from renderer.training.field_training import FieldTraining, Quality, picture_quality
 
 PICTURE_ERROR = 0.5 / 255.0
 """RMS change of a pixel by the rounding of the expression of frames that are coded alone: as by rounding to 8 bits."""
@@ -38,7 +39,7 @@ class Measured:
 
 
 def finish(
-    trainer: Trainer,
+    trainer: FieldTraining[Any],
     embedding: Embedding,
     footage: EnrolmentFootage,
     name: str,
@@ -55,7 +56,7 @@ def finish(
         owner: public key (32 bytes) of whoever may drive the avatar.
         minutes: time that training took.
     """
-    trainer.settle_grid()
+    trainer.settle()
     field_psnr = trainer.evaluate(footage.validation).psnr
     avatar = trainer.avatar.cpu()
     embedding.cpu()
@@ -75,13 +76,14 @@ def finish(
         expression_step=expression_steps(np.sqrt(np.diag(metric)[MOTION_SIZE:]), PICTURE_ERROR),
         focal=avatar.camera.focal,
     )
-    packed = pack_fields(avatar)
-    shipped = unpack_fields(packed)
+    packed = pack_portrait(avatar)
+    shipped = unpack_portrait(packed)
     measured = measure(shipped, tables, footage, embedding(footage.held_out.expressions).numpy())
     meta = {
         "name": name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "size": trainer.size,
+        "kind": trainer.avatar.KIND,
         "framing": footage.framing.numbers(),
         "owner": owner.hex(),
         "training": {
@@ -106,7 +108,9 @@ def finish(
     return AvatarFile(sections), measured
 
 
-def measure(avatar: Avatar, tables: CodecTables, footage: EnrolmentFootage, embedded: NDArray[np.float32]) -> Measured:
+def measure(
+    avatar: Portrait, tables: CodecTables, footage: EnrolmentFootage, embedded: NDArray[np.float32]
+) -> Measured:
     """Send the held-out frames through coder, decoder and renderer and compare what comes out with the real frames.
 
     Args:
