@@ -128,6 +128,19 @@ class TorsoField(nn.Module):
         warp: Tensor = offsets.T.reshape(1, 2, LATTICE, LATTICE)
         return warp
 
+    def canonical(self, uv: Tensor, motion: Tensor, condition: Tensor) -> Tensor:
+        """Return where in the plane (N, 2) points of the frame are read: -1 to 1 from edge to edge.
+
+        Args:
+            uv: (N, 2) frame coordinates in [0, 1].
+            motion: (6,) of the torso, see `forward`.
+            condition: (12 + code,) of ``condition``, and the consistency code.
+        """
+        uv = self.centre + (uv - self.centre - motion[:2]) @ self.inverse_linear(motion).T
+        centred = (uv * 2.0 - 1.0)[None, None]
+        offsets = F.grid_sample(self.offsets(condition), centred, padding_mode="border", align_corners=True)
+        return centred[0, 0] + offsets[0, :, 0].T
+
     def forward(self, uv: Tensor, motion: Tensor, condition: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
         """Evaluate the torso.
 
@@ -143,10 +156,7 @@ class TorsoField(nn.Module):
             ``rgb`` (N, 3) in [0, 1] and ``alpha`` (N,) in [0, 1].
         """
         condition = torch.cat((condition, code))
-        uv = self.centre + (uv - self.centre - motion[:2]) @ self.inverse_linear(motion).T
-        offsets = self.offsets(condition)
-        centred = (uv * 2.0 - 1.0)[None, None]
-        bent = centred[0, 0] + F.grid_sample(offsets, centred, padding_mode="border", align_corners=True)[0, :, 0].T
+        bent = self.canonical(uv, motion, condition)
         plane = self.plane.contiguous(memory_format=torch.channels_last)
         read = F.grid_sample(plane, bent[None, None], padding_mode="border", align_corners=True)[0, :, 0].T
         dtype = dense_dtype(uv.device.type)

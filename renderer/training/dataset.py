@@ -91,12 +91,15 @@ def background_over_time(footage: Footage, knots: int, frames: int = 16) -> Tens
             fresh = known[other] & ~covered
             picture[fresh] = pictures[other][fresh]
             covered |= fresh
-        filled.append(_grow_inwards(picture, covered))
+        filled.append(grow_inwards(picture, covered))
     return torch.stack(filled)
 
 
-def _grow_inwards(picture: Tensor, known: Tensor) -> Tensor:
-    """Fill unknown pixels of (S, S, 3) with the mean of their known neighbours, ring after ring."""
+def grow_inwards(picture: Tensor, known: Tensor) -> Tensor:
+    """Return a picture (S, S, C) whose pixels that are not ``known`` (S, S) have the mean of their known neighbours.
+
+    Ring after ring; where nothing is known, one half.
+    """
     channels = picture.permute(2, 0, 1)
     if not known.any():
         return torch.full_like(picture, 0.5)

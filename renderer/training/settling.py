@@ -1,4 +1,4 @@
-"""The density grid of a trained field: where the head really is, and how dense."""
+"""What is done to a trained field before it is shipped: its density grid is sharpened, its torso continued."""
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -8,7 +8,8 @@ from renderer.avatar import Avatar
 from renderer.camera import camera_directions, frame_coordinates
 from renderer.compositing import render_weights
 from renderer.rays import head_space_rays
-from renderer.training.dataset import Footage
+from renderer.training.dataset import HEAD, Footage, grow_inwards
+from renderer.view import within
 
 DENSITY_FRAMES = 12
 """Whose expressions the density is the mean of."""
@@ -21,6 +22,9 @@ EVIDENCE = 0.1
 SKIN = 0.6
 """Centimetres about the head model's skin in which voxels are believed that no frame has shown: a turned head may."""
 POINTS_AT_ONCE = 16384
+TORSO_FRAMES = 200
+TORSO_SIGHTINGS = 2
+"""Of these frames in which a texel of the torso must have been seen to be believed."""
 
 
 @torch.no_grad()
@@ -55,6 +59,41 @@ def settle_grid(avatar: Avatar, footage: Footage, expressions: Tensor, voxels: T
     grid.density.zero_()
     grid.density.view(-1)[voxels] = torch.where(believed, density, 0.0)
     avatar.forget_view()
+
+
+@torch.no_grad()
+def settle_torso(avatar: Avatar, footage: Footage) -> None:
+    """Continue the torso's plane to where the footage never showed it.
+
+    There it would be what it was when training began, grey haze, which comes into sight as soon as the torso is lower
+    or higher than it ever was at enrolment. The nearest texels that were seen are the better guess: above the shoulders
+    there is nothing, and below the frame's edge the shirt goes on.
+
+    Args:
+        avatar: trained.
+        footage: that it was trained on.
+    """
+    torso = avatar.torso
+    side = torso.plane.shape[-1]
+    # As many points as texels, so that none is missed between them.
+    uv = frame_coordinates(side, side, torso.plane.device).reshape(-1, 2)
+    column, row = (uv * footage.masks.shape[-1]).long().unbind(-1)
+    extent = within(avatar.torso_extent, uv)
+    sightings = torch.zeros(side * side, device=uv.device)
+    for frame in _evenly(footage, min(TORSO_FRAMES, len(footage))):
+        shown = extent & (footage.masks[frame][row, column] != HEAD)
+        motion = footage.torso_motions[frame]
+        condition = torso.condition(footage.rotations[frame], footage.translations[frame], motion)
+        places = torso.canonical(uv[shown], motion, torch.cat((condition, avatar.consistency_code)))
+        inside = (places.abs() <= 1.0).all(-1)
+        texels = ((places[inside] + 1.0) * 0.5 * (side - 1)).round().long()
+        seen = torch.zeros_like(sightings)
+        seen[texels[:, 1] * side + texels[:, 0]] = 1.0
+        # A point is read from the texels around it.
+        sightings += F.max_pool2d(seen.view(1, side, side), 3, 1, 1).flatten()
+    known = sightings.view(side, side) >= TORSO_SIGHTINGS
+    if known.any():
+        torso.plane.copy_(grow_inwards(torso.plane[0].permute(1, 2, 0), known).permute(2, 0, 1)[None])
 
 
 def _evidence(avatar: Avatar, footage: Footage, expressions: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from renderer.training.dataset import (
 )
 from renderer.training.field_training import FieldTraining
 from renderer.training.losses import coverage_loss, photometric_loss, roughness
-from renderer.training.settling import settle_grid
+from renderer.training.settling import settle_grid, settle_torso
 from renderer.view import within
 
 FEATURE_SPREAD = 0.015
@@ -256,6 +256,7 @@ class Trainer(FieldTraining[Avatar]):
         with self.device, torch.no_grad():
             expressions = self.embedding(self.footage.expressions)
             settle_grid(self.avatar, self.footage, expressions, self._voxels, self._distances)
+            settle_torso(self.avatar, self.footage)
 
 
 def _grid_around_head(footage: Footage, surface: HeadSurface) -> tuple[DensityGrid, Tensor, Tensor]:
