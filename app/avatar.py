@@ -23,7 +23,7 @@ from codec.face_state import FaceState
 from codec.tables import CodecTables
 from renderer.avatar import Avatar
 from renderer.field_file import FieldFileError, unpack_fields
-from renderer.kernels import cpu
+from renderer.kernels import cpu, gpu
 from renderer.process_settings import flush_denormals, keep_buffers_mapped
 
 META_LIMIT = 1 << 16
@@ -128,12 +128,14 @@ class LoadedAvatar:
         return embedded
 
     def prepare(self) -> None:
-        """Compile what renders on the CPU, or load it: the first time on a machine that takes seconds.
+        """Compile what renders on the device, or load it: the first time on a machine that takes seconds.
 
         Meanwhile, and where it cannot be compiled, pictures are rendered at a quarter of the speed.
         """
         if self.device.type == "cpu":
             cpu.prepare(cache_folder() / "kernels")
+        else:
+            gpu.prepare(self.field)
 
     def render(self, state: FaceState, width: int, height: int) -> NDArray[np.uint8]:
         """Return the picture (height, width, 3), RGB, of a state whose expression is embedded."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from renderer import stages
 from renderer.camera import Camera
 from renderer.head_field import HeadField
-from renderer.kernels import cpu
+from renderer.kernels import cpu, gpu, gpu_picture
 from renderer.occupancy import DensityGrid
 from renderer.pose_correction import PoseCorrection
 from renderer.rays import head_space_rays
@@ -22,7 +22,7 @@ SEARCH_BINS = 64
 """Lookups in the density grid a ray when a frame is rendered: a quarter fewer lose 0.08 dB, more gain nothing."""
 BLOCK = 2
 """Side of a block of rays that share a search: the density grid is coarser than the pixels anyway."""
-Backend = Literal["auto", "torch", "compiled"]
+Backend = Literal["auto", "torch", "compiled", "triton"]
 """Which implementation renders."""
 
 
@@ -76,16 +76,21 @@ class Avatar(nn.Module):
             width: pixels; the frame fills the smaller side and lies in the middle of the larger one.
             height: pixels.
             samples: field evaluations a ray.
-            backend: "compiled" takes the stages of `renderer.kernels.cpu`, "torch" those of `renderer.stages`; "auto"
-                the compiled ones if `renderer.kernels.cpu.prepare` has been called and the avatar is such as they
-                render.
+            backend: "triton" takes `renderer.kernels.gpu_picture`, "compiled" those of `renderer.kernels.cpu`,
+                "torch" those of `renderer.stages`; "auto" the first of them that has been prepared (`prepare` of
+                `renderer.kernels.gpu` and `cpu`) and renders such an avatar.
 
         Returns:
             (height, width, 3) uint8 RGB on the avatar's device.
+
+        Raises:
+            ValueError: the backend cannot be had here, or does not render such an avatar.
         """
         view = self._view
         if view is None or (view.width, view.height) != (width, height):
             view = self._view = View.of(self, width, height)
+        if self._fused(backend):
+            return gpu_picture.render(self, view, expression, rotation, translation, torso, samples, SEARCH_BINS, BLOCK)
         planes = self.head.blend(expression[None])[0]
         condition = self.torso.condition(rotation, translation, torso)
         rotation, translation = self.pose_correction(expression, rotation, translation)
@@ -98,6 +103,19 @@ class Avatar(nn.Module):
             rgb, passed = planes.new_zeros(window.height, window.width, 3), planes.new_ones(window.height, window.width)
         picture: Tensor = run.finish(self, view, window, rgb, passed, torso, condition)
         return picture
+
+    def _fused(self, backend: Backend) -> bool:
+        """Return whether the stages for a GPU render. Raises ValueError where they are wanted and cannot be had."""
+        device = self.background.device
+        if backend == "auto":
+            return gpu.ready(device) and gpu.supports(self)
+        if backend != "triton":
+            return False
+        if (reason := gpu.obstacle(device)) is not None:
+            raise ValueError(reason)
+        if not gpu.supports(self):
+            raise ValueError("the fused stages render avatars whose layers have 16, 32, 64 or 128 units")
+        return True
 
     def _stages(self, backend: Backend) -> ModuleType:
         """Return the module with the stages of a picture. Raises ValueError where a backend cannot be had."""
@@ -131,6 +149,7 @@ class Avatar(nn.Module):
         translation: Tensor,
         samples: int,
         jitter: bool = False,
+        backend: Backend = "auto",
     ) -> tuple[Tensor, Tensor]:
         """March camera rays through the head (paper eq. 2, 3).
 
@@ -141,10 +160,16 @@ class Avatar(nn.Module):
             translation: (3,) cm.
             samples: field evaluations a ray.
             jitter: displace samples at random.
+            backend: "triton" reads the planes and composites with `renderer.kernels.gpu`, "torch" and "compiled" do
+                without; "auto" takes it if it has been prepared for training.
 
         Returns:
             ``rgb`` (N, 3), premultiplied, and ``transmittance`` (N,).
+
+        Raises:
+            ValueError: the backend cannot be had here.
         """
+        fused = gpu.ready(directions.device, training=True) if backend == "auto" else self._fused(backend)
         rays_o, rays_d = head_space_rays(directions, rotation, translation)
         edges, opacity = self.grid.propose(rays_o, rays_d, samples, jitter=jitter)
         hits = torch.nonzero(opacity > 1e-3).squeeze(-1)
@@ -152,5 +177,5 @@ class Avatar(nn.Module):
         transmittance = directions.new_ones(len(directions))
         if len(hits) == 0:
             return rgb, transmittance
-        hit_rgb, passed = stages.march_rays(self, planes, rays_o, rays_d[hits], edges[hits])
+        hit_rgb, passed = stages.march_rays(self, planes, rays_o, rays_d[hits], edges[hits], fused)
         return rgb.index_copy(0, hits, hit_rgb), transmittance.index_copy(0, hits, passed)
