@@ -76,9 +76,9 @@ class Avatar(nn.Module):
             width: pixels; the frame fills the smaller side and lies in the middle of the larger one.
             height: pixels.
             samples: field evaluations a ray.
-            backend: "triton" takes `renderer.kernels.gpu_picture`, "compiled" those of `renderer.kernels.cpu`,
-                "torch" those of `renderer.stages`; "auto" the first of them that has been prepared (`prepare` of
-                `renderer.kernels.gpu` and `cpu`) and renders such an avatar.
+            backend: "triton" takes the stages of `renderer.kernels.gpu_picture`, "compiled" those of
+                `renderer.kernels.cpu`, "torch" those of `renderer.stages`; "auto" the first of them that has been
+                prepared (`prepare` of `renderer.kernels.gpu` or `cpu`) and renders such an avatar.
 
         Returns:
             (height, width, 3) uint8 RGB on the avatar's device.
@@ -86,16 +86,20 @@ class Avatar(nn.Module):
         Raises:
             ValueError: the backend cannot be had here, or does not render such an avatar.
         """
+        if backend == "auto":
+            backend = self.fastest()
+        else:
+            self._demand(backend)
         view = self._view
         if view is None or (view.width, view.height) != (width, height):
             view = self._view = View.of(self, width, height)
-        if self._fused(backend):
+        if backend == "triton":
             return gpu_picture.render(self, view, expression, rotation, translation, torso, samples, SEARCH_BINS, BLOCK)
         planes = self.head.blend(expression[None])[0]
         condition = self.torso.condition(rotation, translation, torso)
         rotation, translation = self.pose_correction(expression, rotation, translation)
         window = view.head_window(self.grid, self.camera, rotation, translation, BLOCK)
-        run = self._stages(backend)
+        run: ModuleType = cpu if backend == "compiled" else stages
         if window.height and window.width:
             edges, opacity = run.search(self, view, window, rotation, translation, samples, SEARCH_BINS)
             rgb, passed = run.march(self, planes, view, window, rotation, translation, edges, opacity)
@@ -104,28 +108,24 @@ class Avatar(nn.Module):
         picture: Tensor = run.finish(self, view, window, rgb, passed, torso, condition)
         return picture
 
-    def _fused(self, backend: Backend) -> bool:
-        """Return whether the stages for a GPU render. Raises ValueError where they are wanted and cannot be had."""
-        device = self.background.device
-        if backend == "auto":
-            return gpu.ready(device) and gpu.supports(self)
-        if backend != "triton":
-            return False
-        if (reason := gpu.obstacle(device)) is not None:
-            raise ValueError(reason)
-        if not gpu.supports(self):
-            raise ValueError("the fused stages render avatars whose layers have 16, 32, 64 or 128 units")
-        return True
+    def fastest(self) -> Backend:
+        """Return the backend that "auto" takes."""
+        if gpu.ready(self.background.device) and gpu.supports(self):
+            return "triton"
+        return "compiled" if cpu.ready() and cpu.supports(self) else "torch"
 
-    def _stages(self, backend: Backend) -> ModuleType:
-        """Return the module with the stages of a picture. Raises ValueError where a backend cannot be had."""
-        if backend == "torch" or (backend == "auto" and not (cpu.ready() and cpu.supports(self))):
-            return stages
-        if not cpu.supports(self):
-            raise ValueError("the compiled stages render avatars of the usual sizes, on the CPU")
-        if not cpu.ready():
-            raise ValueError("the stages are not compiled, or cannot be on this machine")
-        return cpu
+    def _demand(self, backend: Backend) -> None:
+        """Raise ValueError where a backend cannot be had."""
+        if backend == "triton":
+            if (reason := gpu.obstacle(self.background.device)) is not None:
+                raise ValueError(reason)
+            if not gpu.supports(self):
+                raise ValueError("the fused stages render avatars whose layers have 16, 32, 64 or 128 units")
+        if backend == "compiled":
+            if not cpu.supports(self):
+                raise ValueError("the compiled stages render avatars of the usual sizes, on the CPU")
+            if not cpu.ready():
+                raise ValueError("the stages are not compiled, or cannot be on this machine")
 
     def forget_view(self) -> None:
         """Drop what is kept from frame to frame; needed after the background, the grid or the extent changed."""
@@ -169,7 +169,9 @@ class Avatar(nn.Module):
         Raises:
             ValueError: the backend cannot be had here.
         """
-        fused = gpu.ready(directions.device, training=True) if backend == "auto" else self._fused(backend)
+        if backend == "triton" and (reason := gpu.obstacle(directions.device)) is not None:
+            raise ValueError(reason)
+        fused = gpu.ready(directions.device, training=True) if backend == "auto" else backend == "triton"
         rays_o, rays_d = head_space_rays(directions, rotation, translation)
         edges, opacity = self.grid.propose(rays_o, rays_d, samples, jitter=jitter)
         hits = torch.nonzero(opacity > 1e-3).squeeze(-1)

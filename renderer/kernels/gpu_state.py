@@ -278,9 +278,9 @@ def prepare(
     real = (point < points)[:, None] & (wave < ENCODED)[None, :]
     encoded = tl.load(lattice + point[:, None] * ENCODED + wave[None, :], real, 0.0)
     matrix = tl.load(first_weights + torso_unit[None, :] * inputs + wave[:, None], (wave < ENCODED)[:, None], 0.0)
-    hidden = tl.maximum(tl.dot(encoded, matrix, input_precision="ieee") + bias[None, :], 0.0)
+    hidden = tl.maximum(tl.dot(encoded, matrix, input_precision="tf32x3") + bias[None, :], 0.0)
     matrix = tl.load(second_weights + torso_unit[None, :] * TORSO_WIDTH + torso_unit[:, None])
-    hidden = tl.dot(hidden, matrix, input_precision="ieee") + tl.load(second_bias + torso_unit)[None, :]
+    hidden = tl.dot(hidden, matrix, input_precision="tf32x3") + tl.load(second_bias + torso_unit)[None, :]
     hidden = tl.maximum(hidden, 0.0)
     for axis in tl.static_range(2):
         row = tl.load(third_weights + axis * TORSO_WIDTH + torso_unit)

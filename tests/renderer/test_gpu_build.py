@@ -24,9 +24,9 @@ def test_the_kernels_fit_a_gpu() -> None:
     rendering = {"prepare", "blend", "search", "march", "finish"}
     assert set(built) == rendering | {"read", "read_backward", "composite", "composite_backward"}
     for name, needs in built.items():
-        # What a block may have without being asked for more; and but the warp, of which a frame has one, none spills.
+        # What a block may have without being asked for more; and hardly anything spills where a frame has one of it.
         assert needs["shared"] <= 48 << 10, name
-        assert needs["stack"] <= (256 if name == "prepare" else 0), name
+        assert needs["stack"] <= (64 if name == "prepare" else 0), name
     # A third of an SM's 65,536 registers: three tiles of 128 threads march at a time.
     assert built["march"]["registers"] <= 65536 // 3 // 128
-    assert [name for name, needs in built.items() if needs["matrix_units"]] == ["march", "finish"]
+    assert [name for name, needs in built.items() if needs["matrix_units"]] == ["prepare", "march", "finish"]
