@@ -76,7 +76,7 @@ def _try_rendering(avatar: Avatar) -> None:
     device = avatar.background.device
     pose = torch.eye(3, device=device), torch.tensor([0.0, 0.0, -60.0], device=device)
     expression, torso = torch.zeros(avatar.head.shape.expression, device=device), torch.zeros(6, device=device)
-    avatar.render(expression, *pose, torso, 16, 16, backend="triton").cpu()
+    avatar.render(expression, *pose, torso, 8, 8, backend="triton").cpu()
 
 
 @torch.enable_grad()

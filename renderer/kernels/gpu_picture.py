@@ -1,8 +1,9 @@
 """Fused stages of a picture on a CUDA GPU; they equal those of `renderer.stages`.
 
-A picture takes five launches, and the host waits for none of them: what a frame is bent by, where its head is (which
+A picture takes five launches, and the host waits for none of them: what bends a frame and where its head is (which
 stays on the device, so that each kernel is launched for the whole picture and leaves at once where there is no head),
-the blended planes, the search, the march, the finish. Parameters are read as torch keeps them.
+the blended planes, the search, the march, the finish. Parameters are read as torch keeps them, but for the torso's
+plane, which a copy puts channels last.
 """
 
 from __future__ import annotations

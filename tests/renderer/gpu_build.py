@@ -17,6 +17,7 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.runtime import driver
 
+from app.bench.speed.stages import StageCounter, looked_into
 from renderer.head_field import HeadFieldShape
 from renderer.kernels import gpu, gpu_composite, gpu_picture, gpu_planes
 from tests.renderer import scenes
@@ -66,7 +67,8 @@ def build(capability: int) -> dict[str, Any]:
 
         def __getitem__(self, grid: tuple[int, ...]) -> Any:
             def compiled(*arguments: Any, **constants: Any) -> None:
-                built[self._name] = resources(self._kernel.warmup(*arguments, grid=grid, **constants))
+                name = f"{self._name}, counting" if constants.get("COUNT") else self._name
+                built[name] = resources(self._kernel.warmup(*arguments, grid=grid, **constants))
 
             return compiled
 
@@ -82,8 +84,10 @@ def build(capability: int) -> dict[str, Any]:
     gpu.obstacle = lambda device: None
     scenes.USUAL = HeadFieldShape()
     avatar = scenes.usual_avatar()
-    pose = torch.eye(3), torch.tensor([0.0, 0.0, -60.0])
-    avatar.render(torch.zeros(30), *pose, torch.zeros(6), 64, 64, backend="triton")
+    state = torch.zeros(30), torch.eye(3), torch.tensor([0.0, 0.0, -60.0]), torch.zeros(6)
+    avatar.render(*state, 64, 64, backend="triton")
+    with looked_into(avatar, StageCounter()):
+        avatar.render(*state, 64, 64, backend="triton")
     gpu._try_training(avatar)
     return built
 

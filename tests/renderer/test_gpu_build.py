@@ -21,12 +21,13 @@ def test_the_kernels_fit_a_gpu() -> None:
     )
     assert done.returncode == 0, done.stderr
     built = json.loads(done.stdout)
-    rendering = {"prepare", "blend", "search", "march", "finish"}
-    assert set(built) == rendering | {"read", "read_backward", "composite", "composite_backward"}
+    counting = {"search, counting", "march, counting", "finish, counting"}
+    assert {"prepare", "blend", "search", "march", "finish"} <= set(built)
+    assert {"read", "read_backward", "composite", "composite_backward"} | counting <= set(built)
     for name, needs in built.items():
-        # What a block may have without being asked for more; and hardly anything spills where a frame has one of it.
+        # What a block may have without being asked for more; and what every pixel goes through spills nothing.
         assert needs["shared"] <= 48 << 10, name
-        assert needs["stack"] <= (64 if name == "prepare" else 0), name
+        assert needs["stack"] <= (0 if name in ("march", "search", "finish") else 64), name
     # A third of an SM's 65,536 registers: three tiles of 128 threads march at a time.
     assert built["march"]["registers"] <= 65536 // 3 // 128
-    assert [name for name, needs in built.items() if needs["matrix_units"]] == ["prepare", "march", "finish"]
+    assert all(built[name]["matrix_units"] for name in ("prepare", "march", "finish"))

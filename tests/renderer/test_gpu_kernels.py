@@ -255,7 +255,7 @@ def test_what_cannot_be_prepared_is_said_once_and_left_to_torch(
 def test_what_is_prepared_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu, "_prepared", {})
     avatar = usual_avatar()
-    given = (torch.randn(30, device=DEVICE), ROTATION, TRANSLATION, TORSO, 12, 12)
+    given = (torch.randn(30, device=DEVICE), ROTATION, TRANSLATION, TORSO, 8, 8)
     launched = []
     launch = gpu_picture._launch
 
