@@ -120,7 +120,7 @@ class Avatar(nn.Module):
             if (reason := gpu.obstacle(self.background.device)) is not None:
                 raise ValueError(reason)
             if not gpu.supports(self):
-                raise ValueError("the fused stages render avatars whose layers have 16, 32, 64 or 128 units")
+                raise ValueError("the fused stages render avatars of other sizes than this one's")
         if backend == "compiled":
             if not cpu.supports(self):
                 raise ValueError("the compiled stages render avatars of the usual sizes, on the CPU")

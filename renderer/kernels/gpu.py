@@ -27,6 +27,8 @@ _prepared: dict[tuple[torch.device, bool], bool] = {}
 
 NARROWEST, WIDEST = 16, 128
 """Units of a hidden layer, powers of two: what the matrix instructions take, what fits into the registers."""
+MOST_CHANNELS, MOST_EXPRESSIONS = 64, 256
+"""Of a plane, or of the consistency code; numbers of an expression."""
 
 
 def obstacle(device: torch.device) -> str | None:
@@ -92,9 +94,12 @@ def _try_training(avatar: Avatar) -> None:
 
 
 def supports(avatar: Avatar) -> bool:
-    """Return whether an avatar has sizes that the kernels can be compiled for."""
-    widths = (avatar.head.shape.width, avatar.torso.shape.width)
-    return all(NARROWEST <= width <= WIDEST and width & (width - 1) == 0 for width in widths)
+    """Return whether an avatar has sizes that the kernels can be compiled for; a file may state any up to 1024."""
+    head, torso = avatar.head.shape, avatar.torso.shape
+    widths = all(NARROWEST <= width <= WIDEST and width & (width - 1) == 0 for width in (head.width, torso.width))
+    few = max(head.channels, torso.channels, head.code) <= MOST_CHANNELS and head.expression <= MOST_EXPRESSIONS
+    # Between two texels a place is looked for.
+    return widths and few and min(head.resolution, torso.resolution) >= 2
 
 
 def read_planes(field: HeadField, planes: Tensor, points: Tensor) -> Tensor:

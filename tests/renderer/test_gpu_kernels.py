@@ -4,6 +4,7 @@ import logging
 import platform
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import renderer.torso_field
 from renderer import stages
 from renderer.avatar import BLOCK, SAMPLES, SEARCH_BINS, Avatar
 from renderer.head_field import HeadField, HeadFieldShape
-from renderer.kernels import gpu, gpu_picture
+from renderer.kernels import cpu, gpu, gpu_picture
 from renderer.view import View
 from tests.renderer import scenes
 from tests.renderer.scenes import turned
@@ -228,7 +229,7 @@ def test_backends_that_cannot_be_had_are_named(monkeypatch: pytest.MonkeyPatch) 
     given = (torch.zeros(30, device=DEVICE), ROTATION, TRANSLATION, TORSO, 8, 8)
     odd = scenes.small_avatar().to(DEVICE)
     monkeypatch.setattr(odd.head, "shape", HeadFieldShape(width=48))
-    with pytest.raises(ValueError, match="16, 32, 64 or 128 units"):
+    with pytest.raises(ValueError, match="other sizes"):
         odd.render(*given, backend="triton")
     monkeypatch.setitem(sys.modules, "triton", None)
     with pytest.raises(ValueError, match="triton cannot be imported"):
@@ -237,10 +238,25 @@ def test_backends_that_cannot_be_had_are_named(monkeypatch: pytest.MonkeyPatch) 
         avatar.render_head(avatar.head.blend(given[0][None])[0], torch.randn(4, 3), *given[1:3], 4, backend="triton")
 
 
+@pytest.mark.parametrize(
+    "sizes",
+    [{"width": 48}, {"width": 256}, {"channels": 1024}, {"code": 1024}, {"expression": 1024}, {"resolution": 1}],
+)
+def test_sizes_that_a_file_may_state_and_no_kernel_takes(
+    monkeypatch: pytest.MonkeyPatch, sizes: dict[str, int]
+) -> None:
+    avatar = scenes.usual_avatar()
+    assert gpu.supports(avatar)
+    monkeypatch.setattr(avatar.head, "shape", replace(avatar.head.shape, **sizes))
+    assert not gpu.supports(avatar)
+
+
 def test_what_cannot_be_prepared_is_said_once_and_left_to_torch(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(gpu, "_prepared", {})
+    # What other tests have compiled for the CPU.
+    monkeypatch.setattr(cpu, "_compiled", {})
     monkeypatch.setitem(sys.modules, "triton", None)
     avatar = usual_avatar()
     given = (torch.randn(30, device=DEVICE), ROTATION, TRANSLATION, TORSO, 16, 16)
@@ -249,6 +265,7 @@ def test_what_cannot_be_prepared_is_said_once_and_left_to_torch(
         assert not gpu.prepare(avatar)
     (record,) = caplog.records
     assert "triton cannot be imported" in record.getMessage()
+    assert avatar.fastest() == "torch"
     assert torch.equal(avatar.render(*given), avatar.render(*given, backend="torch"))
 
 
