@@ -160,8 +160,8 @@ class Avatar(nn.Module):
             translation: (3,) cm.
             samples: field evaluations a ray.
             jitter: displace samples at random.
-            backend: "triton" reads the planes and composites with `renderer.kernels.gpu`, "torch" and "compiled" do
-                without; "auto" takes it if it has been prepared for training.
+            backend: "triton" searches where jittered, reads the planes and composites with `renderer.kernels.gpu`,
+                "torch" and "compiled" do without; "auto" takes it if it has been prepared for training.
 
         Returns:
             ``rgb`` (N, 3), premultiplied, and ``transmittance`` (N,).
@@ -173,7 +173,10 @@ class Avatar(nn.Module):
             raise ValueError(reason)
         fused = gpu.ready(directions.device, training=True) if backend == "auto" else backend == "triton"
         rays_o, rays_d = head_space_rays(directions, rotation, translation)
-        edges, opacity = self.grid.propose(rays_o, rays_d, samples, jitter=jitter)
+        if fused and jitter:
+            edges, opacity = gpu.propose(self.grid, rays_o, rays_d, samples)
+        else:
+            edges, opacity = self.grid.propose(rays_o, rays_d, samples, jitter=jitter)
         hits = torch.nonzero(opacity > 1e-3).squeeze(-1)
         rgb = directions.new_zeros(len(directions), 3)
         transmittance = directions.new_ones(len(directions))

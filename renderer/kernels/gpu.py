@@ -19,6 +19,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from renderer.avatar import Avatar
     from renderer.head_field import HeadField
+    from renderer.occupancy import DensityGrid
 
 _log = logging.getLogger(__name__)
 _lock = threading.Lock()
@@ -27,6 +28,8 @@ _prepared: dict[tuple[torch.device, bool], bool] = {}
 
 NARROWEST, WIDEST = 16, 128
 """Units of a hidden layer, powers of two: what the matrix instructions take, what fits into the registers."""
+RAYS = 16
+"""Searched by a program: with 64 lookups each, eight numbers a thread."""
 MOST_CHANNELS, MOST_EXPRESSIONS = 64, 256
 """Of a plane, or of the consistency code; numbers of an expression."""
 
@@ -83,8 +86,9 @@ def _try_rendering(avatar: Avatar) -> None:
 
 @torch.enable_grad()
 def _try_training(avatar: Avatar) -> None:
-    """March a ray there and back."""
+    """Search a ray, march it and go back."""
     shape, device = avatar.head.shape, avatar.background.device
+    propose(avatar.grid, torch.zeros(1, 3, device=device), torch.ones(1, 3, device=device), 4)
     planes = torch.zeros(3, shape.resolution, shape.resolution, shape.channels, device=device, requires_grad=True)
     points = torch.zeros(2, 3, device=device, requires_grad=True)
     features = read_planes(avatar.head, planes.permute(0, 3, 1, 2), points)
@@ -100,6 +104,37 @@ def supports(avatar: Avatar) -> bool:
     few = max(head.channels, torso.channels, head.code) <= MOST_CHANNELS and head.expression <= MOST_EXPRESSIONS
     # Between two texels a place is looked for.
     return widths and few and min(head.resolution, torso.resolution) >= 2
+
+
+@torch.no_grad()
+def propose(grid: DensityGrid, rays_o: Tensor, rays_d: Tensor, samples: int, bins: int = 64) -> tuple[Tensor, Tensor]:
+    """Do what `DensityGrid.propose` does for rays of one origin (1, 3), displaced by the same random numbers."""
+    from renderer.kernels.gpu_propose import propose as kernel
+
+    count, device = len(rays_d), rays_d.device
+    shift = torch.rand(count, 1, device=device)
+    strata = torch.arange(samples + 1, device=device) + torch.rand(count, samples + 1, device=device)
+    edges, opacity = rays_d.new_empty(count, samples + 1), rays_d.new_empty(count)
+    if count:
+        with current(device):
+            kernel[(-(-count // RAYS),)](
+                rays_o.contiguous(),
+                rays_d.contiguous(),
+                shift,
+                strata / (samples + 1),
+                grid.density,
+                grid.box_min,
+                grid.box_max,
+                edges,
+                opacity,
+                count,
+                grid.density.shape[0],
+                bins,
+                SAMPLES=samples,
+                BINS=1 << (bins - 1).bit_length(),
+                RAYS=RAYS,
+            )
+    return edges, opacity
 
 
 def read_planes(field: HeadField, planes: Tensor, points: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from renderer.kernels.gpu import current
+from renderer.kernels.gpu import RAYS, current
 from renderer.precision import dense_dtype
 from renderer.torso_field import CONDITIONS, LATTICE
 
@@ -28,8 +28,6 @@ Counts = Tensor
 """(5,) int64, how much was done: lookups in the density grid, rays marched, samples evaluated, samples whose colour was
 evaluated, pixels of the torso."""
 
-RAYS = 16
-"""Searched by a program: with 64 lookups each, eight numbers a thread."""
 ROWS, COLUMNS = 8, 8
 """Of a tile of pixels that is marched by a program: the 64 rows of a matrix instruction."""
 PIXELS = 128

@@ -19,7 +19,7 @@ from triton.runtime import driver
 
 from app.bench.speed.stages import StageCounter, looked_into
 from renderer.head_field import HeadFieldShape
-from renderer.kernels import gpu, gpu_composite, gpu_picture, gpu_planes
+from renderer.kernels import gpu, gpu_composite, gpu_picture, gpu_planes, gpu_propose
 from tests.renderer import scenes
 
 
@@ -74,10 +74,12 @@ def build(capability: int) -> dict[str, Any]:
 
     for name, kernel in kernels.items():
         kernels[name] = Compiling(name, kernel)
-    for module, names in (
-        (gpu_planes, ("read", "read_backward")),
-        (gpu_composite, ("composite", "composite_backward")),
-    ):
+    training = {
+        gpu_propose: ["propose"],
+        gpu_planes: ["read", "read_backward"],
+        gpu_composite: ["composite", "composite_backward"],
+    }
+    for module, names in training.items():
         for name in names:
             setattr(module, name, Compiling(name, getattr(module, name)))
     gpu_picture._dense_type = lambda device: tl.bfloat16

@@ -23,7 +23,7 @@ def test_the_kernels_fit_a_gpu() -> None:
     built = json.loads(done.stdout)
     counting = {"search, counting", "march, counting", "finish, counting"}
     assert {"prepare", "blend", "search", "march", "finish"} <= set(built)
-    assert {"read", "read_backward", "composite", "composite_backward"} | counting <= set(built)
+    assert {"propose", "read", "read_backward", "composite", "composite_backward"} | counting <= set(built)
     for name, needs in built.items():
         # What a block may have without being asked for more; and what every pixel goes through spills nothing.
         assert needs["shared"] <= 48 << 10, name

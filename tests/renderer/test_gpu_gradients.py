@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from renderer.avatar import Backend
 from renderer.compositing import composite, render_weights
 from renderer.kernels import gpu
 from tests.renderer.scenes import turned, usual_avatar
@@ -23,6 +24,23 @@ def leaf(*shape: int, dtype: torch.dtype = torch.float32, low: float = 0.0, high
 def gradients(outputs: tuple[Tensor, ...], inputs: list[Tensor]) -> tuple[Tensor, ...]:
     torch.manual_seed(5)
     return torch.autograd.grad(outputs, inputs, [torch.randn(output.shape, device=DEVICE) for output in outputs])
+
+
+@pytest.mark.parametrize("samples", [1, 8])
+def test_jittered_search(samples: int) -> None:
+    grid = usual_avatar().to(DEVICE).grid
+    directions = torch.cat((leaf(60, 2, low=-0.25, high=0.25), torch.full((60, 1), -1.0, device=DEVICE)), 1).detach()
+    rays = torch.tensor([[0.5, -1.0, 60.0]], device=DEVICE), directions
+    torch.manual_seed(3)
+    edges, opacity = grid.propose(*rays, samples, jitter=True)
+    torch.manual_seed(3)
+    found_edges, found_opacity = gpu.propose(grid, *rays, samples)
+    assert 0.2 < float((opacity > 0.5).float().mean()) < 0.9
+    assert torch.allclose(found_opacity, opacity, atol=1e-4)
+    apart = (found_edges - edges)[opacity > 2e-3].abs()
+    # A bin whose weight is at the threshold for a share of the intervals may get it here and not there.
+    assert (apart < 1e-3).float().mean() > 0.99
+    assert apart.max() < 0.3
 
 
 @pytest.mark.parametrize("samples", [1, 8])
@@ -59,6 +77,8 @@ def test_a_homogeneous_medium_passes_what_beer_and_lambert_say() -> None:
 
 def test_no_ray_is_no_trouble() -> None:
     sigma, deltas, colours = leaf(0, 4), leaf(0, 4), leaf(0, 4, 3)
+    searched, _ = gpu.propose(usual_avatar().to(DEVICE).grid, leaf(1, 3), leaf(0, 3), 4)
+    assert searched.shape == (0, 5)
     rgb, passed = gpu.composite(sigma, deltas, colours)
     (rgb.sum() + passed.sum()).backward()
     assert rgb.shape == (0, 3)
@@ -104,9 +124,10 @@ def test_a_training_ray_marches_as_in_torch() -> None:
     expression = torch.randn(1, 30, device=DEVICE)
     parameters = [*avatar.head.parameters(), avatar.consistency_code, rotation, translation]
 
-    def march(backend: str) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    def march(backend: Backend, jitter: bool = False) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         planes = avatar.head.blend(expression)[0]
-        found = avatar.render_head(planes, directions, rotation, translation, 6, backend=backend)  # type: ignore[arg-type]
+        torch.manual_seed(4)
+        found = avatar.render_head(planes, directions, rotation, translation, 6, jitter, backend)
         return found, gradients(found, parameters)
 
     (twin, twin_slopes), (found, slopes) = march("torch"), march("triton")
@@ -117,3 +138,8 @@ def test_a_training_ray_marches_as_in_torch() -> None:
         assert other.abs().max() > 0.0
         # The layers may multiply in bfloat16, where a last bit more or less is another rounding.
         assert torch.allclose(one, other, atol=2e-2 * float(other.abs().max()), rtol=1e-2)
+    # Displaced by the same random numbers; an edge moves a little with the rounding, and texels are noise here.
+    (jittered, _), (found, _) = march("torch", True), march("triton", True)
+    apart = (found[0] - jittered[0]).detach().abs().mean()
+    assert apart < 1e-3
+    assert apart < 0.1 * (twin[0] - jittered[0]).detach().abs().mean()
