@@ -7,10 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from codec.embedding import ExpressionEmbedding
 from renderer.avatar import Backend
 from renderer.compositing import composite, render_weights
 from renderer.kernels import gpu
-from tests.renderer.scenes import turned, usual_avatar
+from renderer.training.trainer import Trainer, TrainingSettings
+from tests.renderer.scenes import SMALL, ball_footage, ball_surface, turned, usual_avatar
 
 if (sys.platform, platform.machine()) != ("linux", "x86_64"):
     pytest.importorskip("triton", reason="it is not installed where it has no build")
@@ -143,3 +145,34 @@ def test_a_training_ray_marches_as_in_torch() -> None:
     apart = (found[0] - jittered[0]).detach().abs().mean()
     assert apart < 1e-3
     assert apart < 0.1 * (twin[0] - jittered[0]).detach().abs().mean()
+
+
+def test_a_training_takes_the_same_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    footage = ball_footage(40, 32)
+    composited = []
+
+    def compositing(*given: Tensor) -> tuple[Tensor, Tensor]:
+        composited.append(len(given[0]))
+        return compositing_rays(*given)
+
+    compositing_rays = gpu.composite
+    monkeypatch.setattr(gpu, "composite", compositing)
+
+    def losses(fused: bool) -> list[float]:
+        monkeypatch.setattr(gpu, "_prepared", {})
+        torch.manual_seed(5)
+        embedding = ExpressionEmbedding()
+        embedding.initialise(footage.expressions)
+        settings = TrainingSettings(frames=1, rays=128, background_knots=1)
+        training = Trainer(footage, embedding, ball_surface(300), settings, SMALL, DEVICE)
+        monkeypatch.setattr(gpu, "_prepared", {(training.avatar.background.device, True): fused})
+        torch.manual_seed(6)
+        return [training.step(0.0) for _ in range(3)]
+
+    plain = losses(False)
+    assert composited == []
+    found = losses(True)
+    assert len(composited) == 3
+    assert min(composited) > 10
+    assert plain[2] != plain[0]
+    assert found == pytest.approx(plain, rel=1e-2)
