@@ -22,7 +22,8 @@ from codec.errors import AvatarFileError
 from codec.face_state import FaceState
 from codec.prediction import PredictionTables, prediction_of
 from codec.tables import CodecTables
-from renderer.kernels import cpu
+from renderer.avatar import Avatar
+from renderer.kernels import cpu, gpu
 from renderer.portrait import Portrait
 from renderer.portrait_file import FieldFileError, unpack_portrait
 from renderer.process_settings import flush_denormals, keep_buffers_mapped
@@ -131,12 +132,14 @@ class LoadedAvatar:
         return embedded
 
     def prepare(self) -> None:
-        """Compile what renders on the CPU, or load it: the first time on a machine that takes seconds.
+        """Compile what renders on the device, or load it: the first time on a machine that takes seconds.
 
         Meanwhile, and where it cannot be compiled, pictures are rendered at a quarter of the speed.
         """
         if self.device.type == "cpu":
             cpu.prepare(cache_folder() / "kernels")
+        elif isinstance(self.field, Avatar):
+            gpu.prepare(self.field)
 
     def render(self, state: FaceState, width: int, height: int) -> NDArray[np.uint8]:
         """Return the picture (height, width, 3), RGB, of a state whose expression is embedded."""

@@ -102,7 +102,12 @@ def gpu() -> Finding:
     )
     name, cuda = ([*torch.output.splitlines(), "", ""])[:2] if torch.ok else ("", "")
     if name:
-        return Finding("GPU", True, f"{name}, CUDA {cuda}: rendering and training use it", needed=False)
+        try:
+            detail = f"{name}, CUDA {cuda}, triton {version('triton')}: rendering and training use it"
+            return Finding("GPU", True, detail, needed=False)
+        except PackageNotFoundError:
+            detail = f"{name}, CUDA {cuda}: rendering and training use it, slower than with triton"
+            return Finding("GPU", False, detail, "install the triton that this build of torch names", needed=False)
     if not torch.ok:
         return Finding("GPU", False, f"torch cannot be imported: {torch.output}", "run `make setup`")
     if cards:

@@ -1,7 +1,7 @@
 """The thing that renders: head and torso fields, their shared code, background and camera of one person."""
 
 from types import ModuleType
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from renderer import stages
 from renderer.camera import Camera
 from renderer.head_field import HeadField
-from renderer.kernels import cpu
+from renderer.kernels import cpu, gpu, gpu_picture
 from renderer.occupancy import DensityGrid
-from renderer.portrait import Portrait
+from renderer.portrait import Backend, Portrait
 from renderer.pose_correction import PoseCorrection
 from renderer.rays import head_space_rays
 from renderer.torso_field import TorsoField
@@ -22,8 +22,6 @@ SEARCH_BINS = 64
 """Lookups in the density grid a ray when a frame is rendered: a quarter fewer lose 0.08 dB, more gain nothing."""
 BLOCK = 2
 """Side of a block of rays that share a search: the density grid is coarser than the pixels anyway."""
-Backend = Literal["auto", "torch", "compiled"]
-"""Which implementation renders."""
 
 
 class Avatar(Portrait):
@@ -71,16 +69,25 @@ class Avatar(Portrait):
             width: pixels.
             height: pixels.
             samples: field evaluations a ray.
-            backend: "compiled" takes the stages of `renderer.kernels.cpu`, "torch" those of `renderer.stages`; "auto"
-                the compiled ones if `renderer.kernels.cpu.prepare` has been called and the avatar is such as they
-                render.
+            backend: "triton" takes the stages of `renderer.kernels.gpu_picture`, "compiled" those of
+                `renderer.kernels.cpu`, "torch" those of `renderer.stages`; "auto" the first of them that has been
+                prepared (`prepare` of `renderer.kernels.gpu` or `cpu`) and renders such an avatar.
+
+        Raises:
+            ValueError: the backend cannot be had here, or does not render such an avatar.
         """
+        if backend == "auto":
+            backend = self.fastest()
+        else:
+            self._demand(backend)
         view = self.view(width, height)
+        if backend == "triton":
+            return gpu_picture.render(self, view, expression, rotation, translation, torso, samples, SEARCH_BINS, BLOCK)
         planes = self.head.blend(expression[None])[0]
         condition = self.torso.condition(rotation, translation, torso)
         rotation, translation = self.pose_correction(expression, rotation, translation)
         window = view.head_window(self.grid, self.camera, rotation, translation, BLOCK)
-        run = self._stages(backend)
+        run: ModuleType = cpu if backend == "compiled" else stages
         if window.height and window.width:
             edges, opacity = run.search(self, view, window, rotation, translation, samples, SEARCH_BINS)
             rgb, passed = run.march(self, planes, view, window, rotation, translation, edges, opacity)
@@ -89,15 +96,24 @@ class Avatar(Portrait):
         picture: Tensor = run.finish(self, view, window, rgb, passed, torso, condition)
         return picture
 
-    def _stages(self, backend: Backend) -> ModuleType:
-        """Return the module with the stages of a picture. Raises ValueError where a backend cannot be had."""
-        if backend == "torch" or (backend == "auto" and not (cpu.ready() and cpu.supports(self))):
-            return stages
-        if not cpu.supports(self):
-            raise ValueError("the compiled stages render avatars of the usual sizes, on the CPU")
-        if not cpu.ready():
-            raise ValueError("the stages are not compiled, or cannot be on this machine")
-        return cpu
+    def fastest(self) -> Backend:
+        """Return the backend that "auto" takes: see `Portrait.fastest`."""
+        if gpu.ready(self.background.device) and gpu.supports(self):
+            return "triton"
+        return "compiled" if cpu.ready() and cpu.supports(self) else "torch"
+
+    def _demand(self, backend: Backend) -> None:
+        """Raise ValueError where a backend cannot be had."""
+        if backend == "triton":
+            if (reason := gpu.obstacle(self.background.device)) is not None:
+                raise ValueError(reason)
+            if not gpu.supports(self):
+                raise ValueError("the fused stages render avatars of other sizes than this one's")
+        if backend == "compiled":
+            if not cpu.supports(self):
+                raise ValueError("the compiled stages render avatars of the usual sizes, on the CPU")
+            if not cpu.ready():
+                raise ValueError("the stages are not compiled, or cannot be on this machine")
 
     def forget_view(self) -> None:
         """Drop what is kept from frame to frame; needed after the background, the grid or the extent changed."""
@@ -121,6 +137,7 @@ class Avatar(Portrait):
         translation: Tensor,
         samples: int,
         jitter: bool = False,
+        backend: Backend = "auto",
     ) -> tuple[Tensor, Tensor]:
         """March camera rays through the head (paper eq. 2, 3).
 
@@ -131,16 +148,27 @@ class Avatar(Portrait):
             translation: (3,) cm.
             samples: field evaluations a ray.
             jitter: displace samples at random.
+            backend: "triton" searches where jittered, reads the planes and composites with `renderer.kernels.gpu`,
+                "torch" and "compiled" do without; "auto" takes it if it has been prepared for training.
 
         Returns:
             ``rgb`` (N, 3), premultiplied, and ``transmittance`` (N,).
+
+        Raises:
+            ValueError: the backend cannot be had here.
         """
+        if backend == "triton" and (reason := gpu.obstacle(directions.device)) is not None:
+            raise ValueError(reason)
+        fused = gpu.ready(directions.device, training=True) if backend == "auto" else backend == "triton"
         rays_o, rays_d = head_space_rays(directions, rotation, translation)
-        edges, opacity = self.grid.propose(rays_o, rays_d, samples, jitter=jitter)
+        if fused and jitter:
+            edges, opacity = gpu.propose(self.grid, rays_o, rays_d, samples)
+        else:
+            edges, opacity = self.grid.propose(rays_o, rays_d, samples, jitter=jitter)
         hits = torch.nonzero(opacity > 1e-3).squeeze(-1)
         rgb = directions.new_zeros(len(directions), 3)
         transmittance = directions.new_ones(len(directions))
         if len(hits) == 0:
             return rgb, transmittance
-        hit_rgb, passed = stages.march_rays(self, planes, rays_o, rays_d[hits], edges[hits])
+        hit_rgb, passed = stages.march_rays(self, planes, rays_o, rays_d[hits], edges[hits], fused)
         return rgb.index_copy(0, hits, hit_rgb), transmittance.index_copy(0, hits, passed)

@@ -1,7 +1,7 @@
 """What renders one person, whichever field it holds."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,10 @@ from renderer.view import View
 
 EXTENT = 64
 """Rows and columns of a torso's extent."""
+
+
+Backend = Literal["auto", "torch", "compiled", "triton"]
+"""Which implementation renders."""
 
 
 class Portrait(nn.Module, ABC):
@@ -60,6 +64,10 @@ class Portrait(nn.Module, ABC):
         Returns:
             (height, width, 3) uint8 RGB on the portrait's device.
         """
+
+    def fastest(self) -> Backend:
+        """Return the fastest backend that is ready here."""
+        return "torch"
 
     @abstractmethod
     def rescale_expression(self, shift: Tensor, scale: Tensor) -> None:

@@ -1,4 +1,7 @@
-"""The stages of a picture in plain torch: search, march, finish. `renderer.kernels.cpu` has the same, compiled."""
+"""The stages of a picture in plain torch: search, march, finish.
+
+`renderer.kernels.cpu` has the same, compiled, and `renderer.kernels.gpu_picture`, fused.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from renderer.compositing import composite, render_weights
+from renderer.kernels import gpu
 from renderer.rays import head_space_rays
 from renderer.view import View
 from renderer.window import HeadWindow
@@ -88,7 +92,9 @@ def march(
     return rgb.view(height, width, 3), transmittance.view(height, width)
 
 
-def march_rays(avatar: Avatar, planes: Tensor, rays_o: Tensor, rays_d: Tensor, edges: Tensor) -> tuple[Tensor, Tensor]:
+def march_rays(
+    avatar: Avatar, planes: Tensor, rays_o: Tensor, rays_d: Tensor, edges: Tensor, fused: bool = False
+) -> tuple[Tensor, Tensor]:
     """Evaluate the head in the middle of each interval and composite.
 
     Args:
@@ -97,6 +103,7 @@ def march_rays(avatar: Avatar, planes: Tensor, rays_o: Tensor, rays_d: Tensor, e
         rays_o: (1, 3) origin, head space.
         rays_d: (N, 3) directions.
         edges: (N, samples + 1) ascending ray parameters.
+        fused: whether `renderer.kernels.gpu` reads the planes and composites, forwards and backwards.
 
     Returns:
         ``rgb`` (N, 3), premultiplied, and ``transmittance`` (N,).
@@ -105,8 +112,13 @@ def march_rays(avatar: Avatar, planes: Tensor, rays_o: Tensor, rays_d: Tensor, e
     lengths = rays_d.norm(dim=-1, keepdim=True)
     points = rays_o + middles.unsqueeze(-1) * rays_d.unsqueeze(-2)
     views = (rays_d / lengths).unsqueeze(-2).expand_as(points)
+    deltas = (edges[:, 1:] - edges[:, :-1]) * lengths
+    if fused:
+        features = gpu.read_planes(avatar.head, planes, points.reshape(-1, 3))
+        sigma, colours = avatar.head.decode(features, views.reshape(-1, 3), avatar.consistency_code)
+        return gpu.composite(sigma.view_as(middles), deltas, colours.view(*middles.shape, 3))
     sigma, colours = avatar.head(planes, points.reshape(-1, 3), views.reshape(-1, 3), avatar.consistency_code)
-    weights, passed = render_weights(sigma.view_as(middles), (edges[:, 1:] - edges[:, :-1]) * lengths)
+    weights, passed = render_weights(sigma.view_as(middles), deltas)
     return composite(weights, colours.view(*middles.shape, 3)), passed
 
 

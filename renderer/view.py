@@ -39,6 +39,8 @@ class View:
     """(height, width, 3) uint8, the same."""
     torso: Tensor
     """(N,) ascending indices of the pixels where the torso may be seen."""
+    torso_shown: Tensor
+    """(height, width) bool, the same."""
 
     @classmethod
     def of(cls, portrait: Portrait, width: int, height: int) -> View:
@@ -48,6 +50,7 @@ class View:
         image = portrait.background.detach().permute(2, 0, 1)[None]
         background = F.grid_sample(image, grid, padding_mode="border", align_corners=False)[0]
         background = background.permute(1, 2, 0).contiguous()
+        torso_shown = within(portrait.torso_extent, uv.view(-1, 2))
         return cls(
             width,
             height,
@@ -55,7 +58,8 @@ class View:
             camera_directions(portrait.camera, uv),
             background,
             (background * 255.0 + 0.5).clamp(0.0, 255.0).to(torch.uint8),
-            torch.nonzero(within(portrait.torso_extent, uv.view(-1, 2))).squeeze(1),
+            torch.nonzero(torso_shown).squeeze(1),
+            torso_shown.view(height, width),
         )
 
     def head_window(

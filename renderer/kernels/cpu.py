@@ -95,6 +95,9 @@ def bfloat16() -> bool:
 def supports(avatar: Avatar) -> bool:
     """Return whether an avatar has the sizes that the kernels are compiled for, and is on the CPU."""
     head, torso = avatar.head.shape, avatar.torso.shape
+    # Between two texels a place is looked for.
+    if min(head.resolution, torso.resolution) < 2:
+        return False
     return avatar.background.device.type == "cpu" and (head.channels, head.width, torso.channels, torso.width) == (
         HEAD_CHANNELS,
         WIDTH,

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from renderer.avatar import Avatar
 from renderer.camera import camera_directions, frame_coordinates, project
 from renderer.head_field import HeadField, HeadFieldShape
+from renderer.kernels import gpu
 from renderer.occupancy import DensityGrid
 from renderer.torso_field import TorsoField
 from renderer.training.dataset import (
@@ -95,6 +96,9 @@ class Trainer(FieldTraining[Avatar]):
         self.surface = surface.to(self.device)
         with self.device:
             self._prepare(self.footage, self.surface, settings or TrainingSettings(), shape)
+        if self.device.type == "cuda":
+            gpu.prepare(self.avatar, training=True)
+            self.avatar.forget_view()
 
     def _prepare(
         self, footage: Footage, surface: HeadSurface, settings: TrainingSettings, shape: HeadFieldShape | None

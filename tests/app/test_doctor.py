@@ -79,10 +79,24 @@ def test_the_gpu_and_the_build_of_torch_are_told_apart(
 ) -> None:
     monkeypatch.setattr(diagnosis.shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(diagnosis, "probe", lambda command: torch if command[0] == sys.executable else smi)
+    monkeypatch.setattr(diagnosis, "version", lambda package: "3.7.1")
     finding = diagnosis.gpu()
     assert finding.ok is ok
     assert told in finding.detail
     assert ok or finding.remedy
+
+
+def test_a_gpu_without_triton_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(package: str) -> str:
+        raise diagnosis.PackageNotFoundError(package)
+
+    monkeypatch.setattr(diagnosis, "probe", lambda command: Probe(True, "H200\n12.8"))
+    monkeypatch.setattr(diagnosis, "version", missing)
+    finding = diagnosis.gpu()
+    assert not finding.ok
+    assert not finding.needed
+    assert "slower than with triton" in finding.detail
+    assert "install the triton" in finding.remedy
 
 
 def test_a_probe_that_ends_badly_tells_its_last_line() -> None:

@@ -1,6 +1,7 @@
 """The compiled stages against their twins in plain torch."""
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,13 @@ def test_an_avatar_of_unusual_sizes_is_left_to_torch() -> None:
     assert torch.equal(avatar.render(*given), avatar.render(*given, backend="torch"))
     with pytest.raises(ValueError, match="usual sizes"):
         avatar.render(*given, backend="compiled")
+
+
+def test_planes_of_one_texel_are_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    avatar = usual_avatar()
+    assert cpu.supports(avatar)
+    monkeypatch.setattr(avatar.torso, "shape", replace(avatar.torso.shape, resolution=1))
+    assert not cpu.supports(avatar)
 
 
 def test_the_compiler_is_not_loaded_before_it_is_wanted() -> None:

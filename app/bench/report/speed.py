@@ -8,7 +8,7 @@ from app.bench.report.markdown import NONE, table
 from app.bench.report.provenance import environment_lines
 from app.bench.results import ResultError
 from app.bench.speed.load import NOTICEABLE
-from app.bench.speed.record import SpeedRecord
+from app.bench.speed.record import SpeedRecord, picture_size
 
 INTRODUCTION = """\
 # Speed
@@ -72,16 +72,18 @@ def _sender(speed: Part) -> list[str]:
 def _rendering(speed: Part) -> list[str]:
     lines = [
         [
-            f"{row['size']}²{_mark(row)}",
+            f"{picture_size(row)}{_mark(row)}",
             _device(row),
+            str(row.get("backend") or NONE),
             *_times(row["ms"], 1.0),
             _number(row["fps"], 1),
             _number(row["peak_rss_mb"], 0),
+            _number((row.get("parity") or {}).get("rms"), 2),
         ]
         for row in speed.get("render") or []
     ]
-    header = ["size", "on", "ms, median", "ms, 95 %", "frames/s", "memory, MB"]
-    return ["Rendering alone:\n", table(header, lines, texts=2)] if lines else []
+    header = ["size", "on", "by", "ms, median", "ms, 95 %", "frames/s", "memory, MB", "from torch, rms of 255"]
+    return ["Rendering alone:\n", table(header, lines, texts=3)] if lines else []
 
 
 def _calls(speed: Part) -> list[str]:
@@ -130,7 +132,7 @@ def _floor(speed: Part) -> list[str]:
         operations = (row["dense_operations"] + row["other_operations"]) / 1e9
         lines.append(
             [
-                f"{row['size']}²",
+                picture_size(row),
                 row["device_type"],
                 _number(operations, 2),
                 _number(row["bytes"]["compulsory"] / 1e6, 0),

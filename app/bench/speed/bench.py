@@ -216,21 +216,27 @@ class SpeedBench:
             raise UserError("--device cuda: torch sees no CUDA GPU; use --device cpu, or see `nerfcall doctor`")
         return [wanted] if wanted != "auto" else ["cpu", *(["cuda"] if cuda else [])]
 
+    def _sizes(self, device: str) -> list[tuple[int, int]]:
+        """Return what is rendered on a device: width and height."""
+        squares = [(size, size) for size in self._options.sizes]
+        return squares if device == "cpu" else [*squares, *command.SCREENS]
+
     def _render(self, cuda: str | None) -> list[dict[str, Any]]:
         rows = []
         for device in self._devices(cuda):
             # A GPU is driven by one thread.
             for threads in self._options.threads if device == "cpu" else [1]:
-                for size in self._options.sizes:
+                for width, height in self._sizes(device):
                     seconds = self._options.seconds / 3
-                    arguments = {"size": size, "threads": threads, "device": device, "seconds": seconds}
+                    arguments = {"width": width, "height": height, "threads": threads, "device": device}
+                    arguments["seconds"] = seconds
                     rows.append(self._loaded(partial(self._do, "render", arguments, threads)))
         return rows
 
     def _floor(self, cuda: str | None) -> dict[str, Any]:
         found: dict[str, Any] = {"peak": [], "floor": [], "profile": []}
         for device in self._devices(cuda):
-            arguments = {"device": device, "sizes": self._options.sizes, "seconds": self._options.seconds / 3}
+            arguments = {"device": device, "sizes": self._sizes(device), "seconds": self._options.seconds / 3}
             part = self._loaded(partial(self._do, "floor", arguments, 1))
             found["peak"].append({**part["peak"], "other_cores": part["other_cores"]})
             found["floor"] += part["floor"]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.bench.speed.operations import FieldSizes, Work, frame_work
 from app.bench.speed.peak import Peak, measure_peak
-from app.bench.speed.rendering import FrameTimer, open_avatar, synchronise
-from app.bench.speed.stages import COMPILED, REST, STAGES, Counts, StageClock, StageCounter, looked_into
+from app.bench.speed.rendering import FrameTimer, open_avatar, spread_out, synchronise
+from app.bench.speed.stages import COMPILED, FUSED, REST, STAGES, Counts, StageClock, StageCounter, looked_into
 from app.bench.speed.states import load_states
 from app.bench.speed.timing import quantile, rounded
 from app.errors import UserError
@@ -49,17 +49,17 @@ def job(arguments: dict[str, Any]) -> dict[str, Any]:
         field = fast_field(avatar)
         peak = measure_peak(device, field.head.shape.width, RAYS_AT_ONCE * SAMPLES)
         progress.update(1)
-        for done, size in enumerate(arguments["sizes"], 2):
-            timer = FrameTimer(avatar, size)
+        for done, (width, height) in enumerate(arguments["sizes"], 2):
+            timer = FrameTimer(avatar, width, height)
             timer.warm_up(states)
             measured = [rendered for rendered, _ in timer.measure(states, seconds)]
-            counts = count_frame(avatar, states, size)
-            where = {"device_type": device.type, "size": size, "threads": 1}
+            counts = count_frame(avatar, states, width, height)
+            where = {"device_type": device.type, "size": height, "width": width, "threads": 1}
             work = frame_work(FieldSizes.of(field), counts)
             floor = frame_floor(work, counts, peak, 1e3 * quantile(measured, 0.5))
             stages = {name: Floor.of(stage, peak).ms for name, stage in by_compiled_stage(work).items()}
             floors.append({**where, "frames": len(measured), **floor})
-            profiles.append({**where, **profile_frames(avatar, states, size, seconds, stages)})
+            profiles.append({**where, **profile_frames(avatar, timer, states, seconds, stages)})
             progress.update(done)
     return {
         "peak": {"device": avatar.device_name, "device_type": device.type, "threads": 1, **peak.figures()},
@@ -79,26 +79,24 @@ def fast_field(avatar: "LoadedAvatar") -> "Avatar":
     return avatar.field
 
 
-def count_frame(avatar: "LoadedAvatar", states: "Sequence[FaceState]", size: int) -> Counts:
+def count_frame(avatar: "LoadedAvatar", states: "Sequence[FaceState]", width: int, height: int) -> Counts:
     """Return the mean work of a frame, counted while some of the ``states`` are rendered."""
     import torch
 
     counter = StageCounter()
     with looked_into(fast_field(avatar), counter):
         for state in spread_out(states, COUNTED):
-            counter.frame(torch.from_numpy(avatar.render(state, size, size)))
+            counter.frame(torch.from_numpy(avatar.render(state, width, height)))
     return counter.counts.a_frame()
 
 
 def by_compiled_stage(work: Mapping[str, Work]) -> dict[str, Work]:
-    """Return the work of each stage, and of those that are others in one."""
-    return {**work, **{name: sum((work[part] for part in parts), Work()) for name, parts in COMPILED.items()}}
-
-
-def spread_out(states: "Sequence[FaceState]", count: int) -> "list[FaceState]":
-    """Return at most ``count`` of the states, evenly spread."""
-    count = min(count, len(states))
-    return [states[index * len(states) // count] for index in range(count)]
+    """Return the work of each stage, and of those that are others in one; ``locate`` does some of the torso's."""
+    return {
+        "locate": Work(),
+        **work,
+        **{name: sum((work[part] for part in parts), Work()) for name, parts in COMPILED.items()},
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +147,21 @@ def frame_floor(work: Mapping[str, Work], counts: Counts, peak: Peak, measured_m
 
 
 def profile_frames(
-    avatar: "LoadedAvatar", states: "Sequence[FaceState]", size: int, seconds: float, floors: Mapping[str, float]
+    avatar: "LoadedAvatar",
+    timer: FrameTimer,
+    states: "Sequence[FaceState]",
+    seconds: float,
+    floors: Mapping[str, float],
 ) -> dict[str, Any]:
     """Return the mean milliseconds of each stage of a frame beside its floor, and of torch's slowest operators."""
     device = avatar.device
-    timer = FrameTimer(avatar, size)
     clock = StageClock(lambda: synchronise(device))
     with looked_into(fast_field(avatar), clock):
         times = [rendered for rendered, _ in timer.measure(states, seconds)]
     frames, total = len(times), sum(times)
     spent = {**clock.seconds, REST: total - sum(clock.seconds.values())}
-    stages = ("blend", *COMPILED, REST) if "march" in spent else STAGES
+    of_backend = {"triton": (*FUSED, REST), "compiled": ("blend", *COMPILED, REST), "torch": STAGES}
+    stages = of_backend[avatar.field.fastest()]
     return {
         "frames": frames,
         "frame_ms": rounded(1e3 * total / frames),
@@ -167,7 +169,7 @@ def profile_frames(
             {
                 "name": stage,
                 "ms": rounded(1e3 * spent.get(stage, 0.0) / frames),
-                # Between the compiled stages nothing is left to do.
+                # Between compiled or fused stages nothing is left to do.
                 "floor_ms": rounded(0.0 if stage == REST and "march" in spent else floors[stage]),
                 "share": rounded(spent.get(stage, 0.0) / total),
                 "calls": round(clock.calls.get(stage, frames) / frames, 1),

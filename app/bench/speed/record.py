@@ -10,7 +10,9 @@ load          before, after: load averages over 1, 5, 15 minutes; other_cores: m
               unreliable: sentences that say why the figures may be wrong
 tracker       frames, tracked, cores, ms (median, p95, mean); null where a recording drove the avatar
 codec         frames, bytes_a_frame, embed_us, encode_us, decode_us
-render        a row for each device, size and number of threads: ms, fps (1000 / median), to_host_ms, peak_rss_mb
+render        a row for each device, size and number of threads: width, size (its height), backend, parity (with plain
+              torch: frames, largest, share, rms in steps of 8 bits; null where that renders), ms, fps (1000 / median),
+              to_host_ms, peak_rss_mb
 call          a row for each size: fps (median, p5 and mean of the seconds), latency_ms, render_ms, frames, dropped,
               longest_gap_ms, processes (cpu_cores, peak_rss_mb), memory_mb, rates, first_picture_s from the start of
               the preview on, whose sender has to load too
@@ -68,6 +70,12 @@ class SpeedRecord:
             return cls(Clip(**content["clip"]), Environment(**content["environment"]), content["speed"])
         except (KeyError, TypeError, RecursionError) as error:
             raise ValueError("it is no record of the speed bench") from error
+
+
+def picture_size(row: Mapping[str, Any]) -> str:
+    """Return the size of the pictures of a row in words: one side of a square, both of another rectangle."""
+    height, width = row["size"], row.get("width", row["size"])
+    return f"{height}²" if width == height else f"{width} × {height}"
 
 
 def record_path(folder: Path, clip: str) -> Path:

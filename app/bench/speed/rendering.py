@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 
     from app.avatar import LoadedAvatar
     from codec.face_state import FaceState
+    from renderer.portrait import Backend
 
 WARM_FRAMES: Final = 5
 WARM_SECONDS: Final = 1.0
 """Both must have passed before anything counts: allocators, caches and clock rates settle."""
 LEAST_FRAMES: Final = 20
+COMPARED: Final = 3
+"""Frames that are rendered by plain torch as well."""
+ALIKE: Final = 2
+"""Steps of 8 bits that rounding and what cannot be seen may make between two backends."""
 
 
 class FrameTimer:
@@ -29,32 +34,59 @@ class FrameTimer:
     A call renders in `LoadedAvatar.render`, which hands the picture to numpy; here the two steps are timed apart.
     """
 
-    def __init__(self, avatar: "LoadedAvatar", size: int) -> None:
-        self._avatar, self._size = avatar, size
+    def __init__(self, avatar: "LoadedAvatar", width: int, height: int) -> None:
+        self._avatar, self._width, self._height = avatar, width, height
 
     def render(self, state: "FaceState") -> tuple[float, float]:
         """Render one state; return the seconds until the picture is finished, and until it is in main memory."""
+        started = time.perf_counter()
+        picture = self._picture(state, "auto")
+        synchronise(self._avatar.device)
+        finished = time.perf_counter()
+        picture.cpu().numpy()
+        return finished - started, time.perf_counter() - finished
+
+    def parity(self, states: "Sequence[FaceState]") -> dict[str, float] | None:
+        """Return how far the backend that renders is from plain torch; None where that is what renders.
+
+        Returns:
+            ``frames``; the ``largest`` difference of two 8-bit values, the ``share`` of them that are more than
+            `ALIKE` apart, and the root of the mean square (``rms``).
+        """
+        if self._avatar.field.fastest() == "torch":
+            return None
+        squares, apart, largest, values = 0.0, 0, 0, 0
+        for state in states:
+            difference = (self._picture(state, "auto").int() - self._picture(state, "torch").int()).abs()
+            squares += float(difference.double().square().sum())
+            apart += int((difference > ALIKE).sum())
+            largest = max(largest, int(difference.max()))
+            values += difference.numel()
+        rms = rounded((squares / values) ** 0.5)
+        return {"frames": len(states), "largest": largest, "share": rounded(apart / values), "rms": rms}
+
+    def _picture(self, state: "FaceState", backend: "Backend") -> "torch.Tensor":
         import torch
 
-        device = self._avatar.device
+        from renderer.avatar import Avatar
+
+        field = self._avatar.field
+        # Others have no backend but torch.
+        assert isinstance(field, Avatar)
 
         def tensor(values: Any) -> "torch.Tensor":
-            return torch.as_tensor(values, dtype=torch.float32).to(device)
+            return torch.as_tensor(values, dtype=torch.float32).to(self._avatar.device)
 
-        started = time.perf_counter()
         with torch.inference_mode():
-            picture = self._avatar.field.render(
+            return field.render(
                 tensor(state.expression),
                 tensor(state.pose.rotation),
                 tensor(state.pose.translation),
                 tensor(state.torso),
-                self._size,
-                self._size,
+                self._width,
+                self._height,
+                backend=backend,
             )
-        synchronise(device)
-        finished = time.perf_counter()
-        picture.cpu().numpy()
-        return finished - started, time.perf_counter() - finished
 
     def warm_up(self, states: "Sequence[FaceState]") -> None:
         """Render until times have settled."""
@@ -101,22 +133,26 @@ def open_avatar(path: str, device: str, threads: int) -> "LoadedAvatar":
 
 
 def job(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Render the states in ``states`` with ``avatar`` at ``size`` on ``device`` with ``threads`` for ``seconds``."""
+    """Render ``states`` with ``avatar`` at ``width`` x ``height`` on ``device`` with ``threads`` for ``seconds``."""
     from app.progress import Progress
 
-    size, threads, seconds = int(arguments["size"]), int(arguments["threads"]), float(arguments["seconds"])
+    width, height = int(arguments["width"]), int(arguments["height"])
+    threads, seconds = int(arguments["threads"]), float(arguments["seconds"])
     avatar = open_avatar(arguments["avatar"], arguments["device"], threads)
     states, _, _ = load_states(Path(arguments["states"]))
-    timer = FrameTimer(avatar, size)
+    timer = FrameTimer(avatar, width, height)
     timer.warm_up(states)
-    label = f"rendering {size} x {size}, {avatar.device_name}, {threads} thread{'s' if threads > 1 else ''}"
+    label = f"rendering {width} x {height}, {avatar.device_name}, {threads} thread{'s' if threads > 1 else ''}"
     with Progress(None, label) as progress:
         times = timer.measure(states, seconds, progress.update)
     milliseconds = spread([1e3 * rendered for rendered, _ in times])
     return {
         "device": avatar.device_name,
         "device_type": avatar.device.type,
-        "size": size,
+        "size": height,
+        "width": width,
+        "backend": avatar.field.fastest(),
+        "parity": timer.parity(spread_out(states, COMPARED)),
         "threads": threads,
         "cores": available_cores(),
         "frames": len(times),
@@ -126,6 +162,12 @@ def job(arguments: dict[str, Any]) -> dict[str, Any]:
         "peak_rss_mb": peak_rss_mb(),
         **({"peak_gpu_mb": _peak_gpu_mb()} if avatar.device.type == "cuda" else {}),
     }
+
+
+def spread_out(states: "Sequence[FaceState]", count: int) -> "list[FaceState]":
+    """Return at most ``count`` of the states, evenly spread."""
+    count = min(count, len(states))
+    return [states[index * len(states) // count] for index in range(count)]
 
 
 def available_cores() -> int:

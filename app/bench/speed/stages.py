@@ -39,11 +39,15 @@ COMPILED: Final = {
 }
 """Stages that are functions in renderer.kernels.cpu, by their names, and which of the others each is in one."""
 
+FUSED: Final = ("locate", "blend", *COMPILED)
+"""Stages that are functions in renderer.kernels.gpu_picture; ``locate`` finds pose, window and the torso's warp."""
+
 
 @contextmanager
 def looked_into(avatar: "Avatar", around: Around) -> Iterator[None]:
     """Within the block, have every stage of ``avatar`` called through ``around``."""
     import renderer.kernels.cpu as compiled
+    import renderer.kernels.gpu_picture as fused
     import renderer.stages as plain
 
     def through(stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -55,6 +59,7 @@ def looked_into(avatar: "Avatar", around: Around) -> Iterator[None]:
     parts = [(stage, getattr(avatar, part), method) for stage, (part, method) in METHODS.items()]
     functions = [(stage, plain, name) for stage, names in FUNCTIONS.items() for name in names]
     functions += [(stage, compiled, stage) for stage in COMPILED]
+    functions += [(stage, fused, stage) for stage in FUSED]
     originals = [(module, name, getattr(module, name)) for _, module, name in functions]
     for stage, part, method in parts:
         setattr(part, method, through(stage, getattr(part, method)))
@@ -135,8 +140,10 @@ class StageCounter:
         """Call the function of a stage."""
         import inspect
 
-        if "counts" in inspect.signature(function).parameters:
-            return self._compiled(stage, function, arguments, keywords)
+        parameters = inspect.signature(function).parameters
+        if "counts" in parameters:
+            of_a_kind = self._fused if "frame" in parameters else self._compiled
+            return of_a_kind(stage, function, arguments, keywords)
         given = inspect.signature(function).bind(*arguments, **keywords)
         given.apply_defaults()
         counts, values = self.counts, given.arguments
@@ -163,18 +170,44 @@ class StageCounter:
 
         done = np.zeros(5, np.int64)
         result = function(*arguments, **keywords, counts=done)
-        lookups, rays, samples, colours, pixels = done.tolist()
-        counts = self.counts
         if stage == "search":
             edges, _ = result
-            counts.search_rays += len(edges)
-            counts.intervals += len(edges) * (edges.shape[1] - 1)
+            self._searched(len(edges), edges.shape[1] - 1)
+        self._add(done.tolist())
+        return result
+
+    def _fused(
+        self, stage: str, function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> Any:
+        """Call a fused stage, which counts on the device."""
+        import inspect
+
+        import torch
+
+        given = inspect.signature(function).bind(*arguments, **keywords).arguments
+        window = given["frame"].window
+        done = torch.zeros(5, dtype=torch.int64, device=window.device)
+        result = function(*arguments, **keywords, counts=done)
+        if stage == "search":
+            _, _, height, width = window.tolist()
+            block = given["block"]
+            self._searched(-(-height // block) * -(-width // block), given["samples"])
+        self._add(done.tolist())
+        return result
+
+    def _searched(self, rays: int, samples: int) -> None:
+        self.counts.search_rays += rays
+        self.counts.intervals += rays * samples
+
+    def _add(self, done: list[int]) -> None:
+        """Add what kernels count (`renderer.kernels.cpu.Counts`)."""
+        counts = self.counts
+        lookups, rays, samples, colours, pixels = done
         counts.grid_lookups += lookups
         counts.head_rays += rays
         counts.head_samples += samples
         counts.head_colours += colours
         counts.torso_pixels += pixels
-        return result
 
     def frame(self, picture: "Tensor") -> None:
         """Count a finished picture (height, width, 3)."""

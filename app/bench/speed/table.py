@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.bench.speed.load import NOTICEABLE
+from app.bench.speed.record import picture_size
 
 
 def lines(speed: Mapping[str, Any]) -> list[str]:
@@ -40,11 +41,21 @@ def _rendering(speed: Mapping[str, Any]) -> list[str]:
     return [
         *(["", "rendering alone"] if rows else []),
         *(
-            f"  {row['size']:4}²  {_threads(row)}  {_spread(row['ms'], 'ms')}, {row['fps']:.1f} frames/s, "
-            f"{row['peak_rss_mb']:.0f} MB{_star(row)}"
+            f"  {picture_size(row):>5}  {_threads(row)}  {_spread(row['ms'], 'ms')}, {row['fps']:.1f} frames/s, "
+            f"{row['peak_rss_mb']:.0f} MB{_parity(row)}{_star(row)}"
             for row in rows
         ),
     ]
+
+
+def _parity(row: Mapping[str, Any]) -> str:
+    """Return what renders a row's pictures, and how far from plain torch."""
+    if not (backend := row.get("backend")):
+        return ""
+    if not (parity := row["parity"]):
+        return f"; {backend}"
+    apart = f"{parity['largest']:.0f} of 255 at most, rms {parity['rms']:.2f}"
+    return f"; {backend}, from torch {apart}, {100 * parity['share']:.3f} % more than 2"
 
 
 def _threads(row: Mapping[str, Any]) -> str:
@@ -110,7 +121,7 @@ def _floor(speed: Mapping[str, Any]) -> list[str]:
             if floor["device_type"] == peak["device_type"]:
                 total, counts = floor["dense_operations"] + floor["other_operations"], floor["counts"]
                 found.append(
-                    f"  {floor['size']:4}²  {counts['head_samples']:.0f} samples, {counts['grid_lookups']:.0f} "
+                    f"  {picture_size(floor):>5}  {counts['head_samples']:.0f} samples, {counts['grid_lookups']:.0f} "
                     f"lookups, {total / 1e9:.2f} GFLOP, {floor['bytes']['compulsory'] / 1e6:.0f} MB (gathered "
                     f"{floor['bytes']['gathered'] / 1e6:.0f}): floor {floor['floor_ms']:.2f} ms of "
                     f"{floor['measured_ms']:.1f} ms, {100 * floor['share']:.1f} % reached"
@@ -124,7 +135,7 @@ def _profile(speed: Mapping[str, Any]) -> list[str]:
         stages = ", ".join(
             f"{stage['name']} {stage['ms']:.1f} ({stage['floor_ms']:.2f})" for stage in profile["stages"]
         )
-        found.append(f"  {profile['size']:4}²  {profile['device_type']}: {stages}")
+        found.append(f"  {picture_size(profile):>5}  {profile['device_type']}: {stages}")
     return ["", "where the time goes, one thread, ms a frame (and the floor of each stage)", *found] if found else []
 
 

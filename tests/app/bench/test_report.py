@@ -300,6 +300,9 @@ SPEED = {
     "render": [
         {"device": "CPU", "device_type": "cpu", "size": 256, "threads": 2, "cores": 2, "frames": 90, "fps": 21.74,
          "ms": {"median": 46.0, "p95": 51.5, "mean": 47.0}, "peak_rss_mb": 512.4, "other_cores": 0.4},
+        {"device": "Invented GPU", "device_type": "cuda", "size": 1080, "width": 1920, "threads": 1, "cores": 2,
+         "backend": "triton", "parity": {"frames": 3, "largest": 4, "share": 1e-5, "rms": 0.21}, "frames": 90,
+         "fps": 200.0, "ms": {"median": 5.0, "p95": 5.5, "mean": 5.1}, "peak_rss_mb": 900.4, "other_cores": 0.0},
     ],
     "rivals": [
         {"name": "hevc", "label": "HEVC (x265)", "size": 256, "frames": 9, "encode_fps": 88.4, "decode_fps": 901.0},
@@ -315,7 +318,9 @@ def test_the_speed_page(tmp_path: Path):
     assert "| tracker, 1 core | 11.2 | 14.0 |" in text
     assert "| entropy coder | 0.250 | 0.300 |" in text
     assert "A packet has 25.9 bytes on average." in text
-    assert "| 256² † | 2 threads | 46.0 | 51.5 | 21.7 | 512 |" in text
+    # A record of before there were backends to choose from names none.
+    assert "| 256² † | 2 threads | — | 46.0 | 51.5 | 21.7 | 512 | — |" in text
+    assert "| 1920 × 1080 | Invented GPU | triton | 5.0 | 5.5 | 200.0 | 900 | 0.21 |" in text
     assert "| HEVC (x265) | 256² | — | 88 | 901 |" in text
     assert "another program ran" in text
     broken = {**SPEED, "render": [{"size": 256}]}

@@ -74,7 +74,9 @@ def test_the_file_is_whole(measured):
     assert figures["codec"]["frames"] == 100
     assert 5 < figures["codec"]["bytes_a_frame"] < 60
     (row,) = figures["render"]
-    assert (row["device_type"], row["size"], row["threads"]) == ("cpu", 32, 1)
+    assert (row["device_type"], row["width"], row["size"], row["threads"]) == ("cpu", 32, 32, 1)
+    # The avatar's layers are not of the sizes that kernels for the CPU are compiled for.
+    assert (row["backend"], row["parity"]) == ("torch", None)
     assert row["frames"] >= 20
     assert row["fps"] == pytest.approx(1e3 / row["ms"]["median"], rel=1e-3)
     assert 50 < row["peak_rss_mb"] < 4000
@@ -175,6 +177,13 @@ def test_a_command_line_that_cannot_work_is_refused(files, tmp_path):
     for more in (("--device", "tpu"), ("--seconds", "1"), ("--json", tmp_path / "no" / "such.json")):
         with pytest.raises(UsageError):
             bench.SpeedOptions.of(arguments(*files, tmp_path, *more))
+
+
+def test_a_gpu_renders_screens_too(files, tmp_path):
+    options = bench.SpeedOptions.of(arguments(*files, tmp_path, "--sizes", 512, 256))
+    one = bench.SpeedBench(options, tmp_path)
+    assert one._sizes("cpu") == [(256, 256), (512, 512)]
+    assert one._sizes("cuda") == [(256, 256), (512, 512), (1920, 1080), (3840, 2160)]
 
 
 def test_the_clip_of_a_call_is_named_without_its_beginning(tmp_path):

@@ -5,7 +5,7 @@ import torch
 
 import renderer.stages
 from app.assets import cache_folder
-from app.bench.speed.stages import COMPILED, METHODS, StageClock, StageCounter, looked_into
+from app.bench.speed.stages import COMPILED, FUSED, METHODS, StageClock, StageCounter, looked_into
 from renderer.avatar import SAMPLES, SEARCH_BINS
 from renderer.kernels import cpu
 from tests.renderer.scenes import small_avatar, usual_avatar
@@ -143,3 +143,26 @@ def test_compiled_stages_are_timed():
             backend="compiled",
         )
     assert set(clock.seconds) == {"blend", *COMPILED}
+
+
+def test_fused_stages_are_counted_and_timed():
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    avatar = usual_avatar().to(device)
+    place = torch.eye(3), torch.tensor([0.0, 0.0, -60.0]), torch.zeros(6)
+    given = [value.to(device) for value in (torch.zeros(30), *place)]
+    plain, fused = StageCounter(), StageCounter()
+    with looked_into(avatar, plain):
+        plain.frame(avatar.render(*given, 16, 16, backend="torch"))
+    with looked_into(avatar, fused):
+        fused.frame(avatar.render(*given, 16, 16, backend="triton"))
+    torch_counts, counts = plain.counts, fused.counts
+    assert counts.head_rays == torch_counts.head_rays > 0
+    assert counts.search_rays == torch_counts.search_rays
+    assert counts.intervals == torch_counts.intervals
+    assert abs(counts.torso_pixels - torch_counts.torso_pixels) <= 2
+    assert counts.head_rays < counts.head_samples <= torch_counts.head_samples
+    assert 0 < counts.grid_lookups <= torch_counts.grid_lookups
+    clock = StageClock(lambda: None)
+    with looked_into(avatar, clock):
+        avatar.render(*given, 16, 16, backend="triton")
+    assert set(clock.seconds) == set(FUSED)
