@@ -19,12 +19,10 @@ if TYPE_CHECKING:
 
 def add_preview_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the network is made to do."""
-    from app.call_options import add_headless_arguments, probability
+    from app.call_options import add_headless_arguments, add_impairment_arguments
     from app.commands.receive import add_render_arguments
 
-    parser.add_argument(
-        "--loss", type=probability, default=0.0, metavar="P", help="throw away this share of the packets, 0 to 0.9"
-    )
+    add_impairment_arguments(parser)
     add_render_arguments(parser)
     add_headless_arguments(parser)
 
@@ -94,7 +92,7 @@ class Preview:
         from app.window.call import carry_call
 
         def run() -> "Coroutine[Any, Any, Ending]":
-            return loopback(self.receiver, sender, loss=self._args.loss, seconds=self._seconds)
+            return loopback(self.receiver, sender, impairment=self._args.impairment, seconds=self._seconds)
 
         return carry_call(make_window, self, run, show=show, recorder=recorder, frame_taken=frame_taken)
 
@@ -111,7 +109,8 @@ class Preview:
         consumer.start()
         try:
             return run_in_terminal(
-                self.receiver, lambda: loopback(self.receiver, sender, loss=self._args.loss, seconds=self._seconds)
+                self.receiver,
+                lambda: loopback(self.receiver, sender, impairment=self._args.impairment, seconds=self._seconds),
             )
         finally:
             self.receiver.mailbox.close()

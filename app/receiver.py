@@ -168,7 +168,7 @@ class Receiver:
                 opens=False,
                 wait=options.wait,
                 ice=ice,
-                drop_probability=options.loss,
+                impairment=options.impairment,
                 on_joined=joined,
             )
         )

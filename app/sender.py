@@ -177,7 +177,7 @@ class Sender:
                 server=options.server,
                 opens=True,
                 ice=ice,
-                drop_probability=options.loss,
+                impairment=options.impairment,
                 on_joined=joined,
             )
         )

@@ -18,6 +18,7 @@ from app.session import SessionError
 from app.window.figures import Tone, overlay_rows
 from codec.face_state import EXPRESSION_SIZE, FaceState, HeadPose
 from signaling.identity import OwnerKey, create_owner_key
+from signaling.impairment import Impairment
 from signaling.peer import PEER_HAS_LEFT
 from tests.e2e.small_avatar import PlainBudget, SmallAvatar, wandering_states
 
@@ -56,10 +57,10 @@ def recorded(states, loop=True, digest=b""):
     return RecordedFace(states, 25.0, digest, loop)
 
 
-async def call(server, sender, receiver, seconds, loss=0.0, room="call"):
-    options = CallOptions(room, server=server.url, loss=loss, wait=10.0)
+async def call(server, sender, receiver, seconds, impairment=None, room="call"):
+    options, impaired = (CallOptions(room, server=server.url, impairment=how, wait=10.0) for how in (None, impairment))
     viewer = Viewer(receiver)
-    endings = await asyncio.gather(receiver.run(options, seconds), sender.run(options), return_exceptions=True)
+    endings = await asyncio.gather(receiver.run(impaired, seconds), sender.run(options), return_exceptions=True)
     viewer.thread.join(5.0)
     assert not viewer.thread.is_alive()
     return (*endings, viewer.frames)
@@ -107,7 +108,7 @@ async def test_a_face_crosses_the_call(server, tmp_path):
 async def test_ten_percent_loss(server):
     avatar = SmallAvatar()
     receiver, sender = make_receiver(avatar), Sender(avatar, recorded(wandering_states()))
-    received, _, frames = await call(server, sender, receiver, 5.0, loss=0.1)
+    received, _, frames = await call(server, sender, receiver, 5.0, Impairment(loss=0.1))
     assert received.farewell
     figures, statistics = receiver.meter.summary(), receiver.meter.snapshot()
     # The lower bound leaves room for what is sent before the other side has its first frame, on a busy machine.
@@ -330,7 +331,7 @@ async def test_frames_are_predicted_from_what_the_receiver_acknowledges(server):
 async def test_lost_packets_leave_no_packet_that_cannot_be_decoded(server):
     avatar = SmallAvatar()
     receiver, sender = make_receiver(avatar), Sender(avatar, recorded(wandering_states()))
-    await call(server, sender, receiver, 4.0, loss=0.2)
+    await call(server, sender, receiver, 4.0, Impairment(loss=0.2))
     assert receiver.packets_damaged == 0
     assert receiver.meter.summary()["frames_received"] > 50
 
