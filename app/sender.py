@@ -5,7 +5,6 @@ dealt with in time is skipped, and a packet that the network cannot take now is 
 """
 
 import asyncio
-import contextlib
 import threading
 import time
 from collections import deque
@@ -22,12 +21,10 @@ from app.capture.source import Frame, Source
 from app.loaded import DrivenAvatar
 from app.receiver import ended_status, measure, until_stopped
 from app.recording_player import paced_states
-from app.session import Handshake, Hello, Rights, Role, shake_hands
+from app.session import REFUSED, Handshake, Hello, Rights, Role, shake_hands
 from app.window import figures
 from app.window.figures import Status
-from codec.acknowledgement import Acknowledgement
 from codec.encoder import FrameEncoder
-from codec.errors import AcknowledgementError
 from codec.face_state import FaceState
 from signaling.ice_servers import IceServers
 from signaling.identity import OwnerKey, make_nonce
@@ -36,8 +33,8 @@ from signaling.peer import Ending, Peer
 MAX_FPS: Final = 25.0
 """Frames a second that are sent at most: the receiver interpolates, so that more would only cost bits."""
 
-MAX_ACKNOWLEDGEMENTS: Final = 64
-"""That wait to be taken note of; of more, the oldest are of no use any more."""
+MAX_DELIVERED: Final = 64
+"""Frames known to be delivered that wait to be taken note of; of more, the oldest are of no use any more."""
 
 Picture = Callable[[NDArray[np.uint8], float], None]
 """Told each captured picture (H, W, 3), RGB, and its timestamp."""
@@ -122,7 +119,8 @@ class Sender:
             prediction=avatar.prediction,
         )
         # From the event loop to the worker: bounded, as a worker that waits for its camera takes nothing out.
-        self._acknowledged: deque[Acknowledgement] = deque(maxlen=MAX_ACKNOWLEDGEMENTS)
+        self._delivered: deque[int] = deque(maxlen=MAX_DELIVERED)
+        self._refused = threading.Event()
         self._stop = threading.Event()
         self._status = figures.connecting()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -187,9 +185,9 @@ class Sender:
         worker = threading.Thread(target=self._work, args=(peer,), name="track", daemon=True)
         measuring: asyncio.Task[None] | None = None
         try:
-            await shake_hands(peer, self._handshake, lambda message: None)
+            await shake_hands(peer, self._handshake, self._told)
             peer.exchange_reports(self.meter.report, lambda report: self.meter.take_report(report, time.monotonic()))
-            peer.on_face(self._told)
+            peer.on_delivered(self._delivered.append)
             self._status = figures.live()
             worker.start()
             measuring = asyncio.create_task(measure(peer, self.meter))
@@ -234,10 +232,14 @@ class Sender:
             for state in self._face.states(self._stop.wait):
                 if self._stop.is_set():
                     break
-                while self._acknowledged:
-                    self._encoder.acknowledge(self._acknowledged.popleft())
+                if self._refused.is_set():
+                    self._refused.clear()
+                    self._encoder.forget()
+                while self._delivered:
+                    self._encoder.acknowledge((self._delivered.popleft(),))
+                sequence = self._encoder.sequence
                 data = bytes(self._encoder.encode(state))
-                self._loop.call_soon_threadsafe(self._send, peer, data)
+                self._loop.call_soon_threadsafe(self._send, peer, data, sequence)
         except BaseException as error:
             failure = error
         finally:
@@ -254,14 +256,13 @@ class Sender:
         elif not self._stop.is_set():
             self._finished.set_exception(failure)
 
-    def _told(self, data: bytes) -> None:
-        """Hand what the receiver says it has decoded to the worker."""
-        # Anything else is of a newer program, or of a hostile one: frames are then coded alone, and the call goes on.
-        with contextlib.suppress(AcknowledgementError):
-            self._acknowledged.append(Acknowledgement.parse(data))
+    def _told(self, message: dict[str, Any]) -> None:
+        """Take note of what the receiver says during the call."""
+        if message == REFUSED:
+            self._refused.set()
 
-    def _send(self, peer: Peer, data: bytes) -> None:
-        if peer.send_face(data):
+    def _send(self, peer: Peer, data: bytes, sequence: int) -> None:
+        if peer.send_face(data, sequence):
             self.meter.frame_sent(len(data), time.monotonic())
 
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from codec.acknowledgement import Acknowledgement, DecodedFrames
 from codec.encoder import encode_symbols
 from codec.entropy import EntropyError, SymbolDecoder
 from codec.errors import PacketError
@@ -35,7 +34,8 @@ class FrameDecoder:
     to ``now`` itself. On one machine, where both sides read the same clock, they are thus the capture times themselves;
     between machines they differ from them by a constant.
 
-    With ``prediction``, predicted frames are decoded too; :meth:`acknowledgement` then says what to tell the sender.
+    With ``prediction``, predicted frames are decoded too. The sender must then be told of packets that were refused, as
+    it takes what reached this side for known here: :meth:`codec.encoder.FrameEncoder.forget`.
     """
 
     def __init__(self, tables: CodecTables, avatar_id: bytes, *, prediction: PredictionTables | None = None) -> None:
@@ -44,7 +44,6 @@ class FrameDecoder:
         self._prediction = prediction
         self._context = b"" if prediction is None else context_of(avatar_id, prediction)
         self._history = FrameHistory()
-        self._decoded = DecodedFrames()
         self._clock_offset: float | None = None
         self._newest_sequence: int | None = None
         self._accepted_at = 0.0
@@ -75,13 +74,8 @@ class FrameDecoder:
             _check_turn(parameters)
             if self._prediction is not None:
                 values = self._prediction.units_of_symbols(symbols, self._tables.quantiser)
-                # At the start and after an outage the sender codes frames alone until it hears of one.
-                self._remember(alone_record(sequence, header.timestamp, values), urgent=True)
+                self._history.add(alone_record(sequence, header.timestamp, values))
         return self._accept(parameters, sequence, header.timestamp, now)
-
-    def acknowledgement(self) -> Acknowledgement | None:
-        """Return what is to be sent to the sender now, if anything. It may be lost: the next one says it again."""
-        return self._decoded.due()
 
     def record(self, sequence: int) -> FrameRecord | None:
         """Return what is kept of a frame, by its unwrapped number, if it is."""
@@ -108,12 +102,8 @@ class FrameDecoder:
             record = decode_frame(tables, header.point, sequence, packet.payload, newest, before)
         parameters = tables.parameters(record.values)
         _check_turn(parameters)
-        self._remember(record)
-        return self._accept(parameters, sequence, record.clock.timestamp, now)
-
-    def _remember(self, record: FrameRecord, urgent: bool = False) -> None:
         self._history.add(record)
-        self._decoded.add(record.sequence, urgent)
+        return self._accept(parameters, sequence, record.clock.timestamp, now)
 
     def _accept(
         self, parameters: NDArray[np.float64] | None, sequence: int, milliseconds: int, now: float

@@ -4,14 +4,13 @@ Without an acknowledgement each packet decodes alone. With prediction tables, fr
 that the receiver has acknowledged, which it names: whatever is lost, what arrives can be decoded.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codec.acknowledgement import Acknowledgement
 from codec.entropy import SymbolEncoder
 from codec.errors import FaceStateError
 from codec.face_state import FaceState
@@ -53,16 +52,21 @@ class FrameEncoder:
         self._context = b"" if prediction is None else context_of(avatar_id, prediction)
         self._sent = FrameHistory()
         self._acknowledged: set[int] = set()
+        self._first_usable = self._sequence
         self.point = NORMAL
         """The operating point of what comes next; of frames coded alone there is one only. How many of the camera's
         frames are sent is up to the sender."""
 
-    def acknowledge(self, acknowledgement: Acknowledgement) -> None:
-        """Predict from these frames from now on: the receiver has them."""
-        oldest = self._sequence - GAPS - 1
-        told = acknowledgement.sequences(self._sequence - 1)
-        self._acknowledged.update(number for number in told if self._sent.find(number) is not None)
+    def acknowledge(self, sequences: Iterable[int]) -> None:
+        """Predict from these frames from now on, by their unwrapped numbers: the receiver has them."""
+        oldest = max(self._sequence - GAPS - 1, self._first_usable)
+        self._acknowledged.update(number for number in sequences if self._sent.find(number) is not None)
         self._acknowledged = {number for number in self._acknowledged if number >= oldest}
+
+    def forget(self) -> None:
+        """Predict from nothing that was encoded so far: the receiver may lack any of it, whatever is acknowledged."""
+        self._first_usable = self._sequence
+        self._acknowledged.clear()
 
     def encode(self, state: FaceState) -> Packet | PredictedPacket:
         """Return the packet of ``state``.

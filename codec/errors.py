@@ -23,7 +23,3 @@ class AvatarFileError(CodecError):
 
 class RecordingError(CodecError):
     """A recording that is missing, truncated, corrupt or of another version."""
-
-
-class AcknowledgementError(CodecError):
-    """Bytes that acknowledge no frames."""

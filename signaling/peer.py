@@ -23,6 +23,7 @@ from signaling.ice_servers import IceServers
 from signaling.impairment import Impairment
 from signaling.liveness import SILENT_SECONDS, TICK_SECONDS, Liveness
 from signaling.messages import Description
+from signaling.sctp import call_sctp
 from signaling.statistics import ChannelCounter, WireCounter
 
 CONNECT_SECONDS: Final = 20.0
@@ -92,7 +93,8 @@ class Peer:
         self._meter = meter
         self._loopback = loopback
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=ice.for_aiortc()))
-        self._control = ControlChannel(self._connection, time.monotonic)
+        with call_sctp():
+            self._control = ControlChannel(self._connection, time.monotonic)
         self._face = FaceChannel(self._connection)
         self._clock = ClockOffset()
         self._liveness = Liveness()
@@ -182,13 +184,20 @@ class Peer:
         """Whether nothing has come from the other side for a while; it may come back."""
         return self._liveness.silent_seconds >= SILENT_SECONDS
 
-    def send_face(self, data: bytes) -> bool:
-        """Send one packet of at most 1100 bytes, or hold it back (False) when the network is behind."""
-        return self._face.send(data)
+    def send_face(self, data: bytes, mark: Any = None) -> bool:
+        """Send one packet of at most 1100 bytes, or hold it back (False) when the network is behind.
 
-    def on_face(self, callback: Callable[[bytes], None]) -> None:
-        """Call ``callback(data)`` in the event loop for each packet that arrives."""
-        self._face.on_message(callback)
+        ``mark`` is what `on_delivered` is told once it has reached the other side.
+        """
+        return self._face.send(data, mark)
+
+    def on_face(self, callback: Callable[[bytes], None]) -> list[bytes]:
+        """Call ``callback(data)`` in the event loop for each packet that arrives; return those that came before."""
+        return self._face.on_message(callback)
+
+    def on_delivered(self, callback: Callable[[Any], None]) -> None:
+        """Call ``callback(mark)`` in the event loop for each packet of which it becomes known that it has arrived."""
+        self._face.on_delivered(callback)
 
     def send_control(self, message: Control) -> bool:
         """Send a JSON object with a text ``type``; False when the call is over."""

@@ -1,6 +1,5 @@
 """Our own codec, from tracker to rendered frame, as the benchmark sees it."""
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from importlib.metadata import version
@@ -11,13 +10,14 @@ import numpy as np
 from app import __version__
 from app.avatar import LoadedAvatar
 from app.bench.codec import Coded, Frames, Settings
+from app.bench.rate.acknowledging import DelayedAcknowledgements
 from app.enrolment.framing import Framing
 from app.errors import UserError
 from app.progress import Progress
 from app.tracking.tracker import FaceTracker
-from codec.acknowledgement import Acknowledgement
 from codec.decoder import FrameDecoder
 from codec.encoder import FrameEncoder
+from codec.packet import Packet
 from codec.prediction import PredictionTables
 from codec.tables import CodecTables
 
@@ -88,8 +88,7 @@ class OurCodec:
     def encode(self, frames: Frames, fps: float) -> Coded:
         """Track, embed, quantise and entropy-code every frame into the packet that a call would send."""
         encoder = FrameEncoder(self.tables, self.avatar.digest, self.avatar.embed, prediction=self.prediction)
-        listener = FrameDecoder(self.tables, self.avatar.digest, prediction=self.prediction)
-        under_way: deque[tuple[float, Acknowledgement]] = deque()
+        acknowledgements = DelayedAcknowledgements(DELAY)
         packets = []
         with (
             FaceTracker(self.avatar.calibration, torso=self.avatar.torso) as tracker,
@@ -97,14 +96,11 @@ class OurCodec:
         ):
             for index, frame in enumerate(frames):
                 now = index / fps
-                while under_way and under_way[0][0] <= now + 1e-6:
-                    encoder.acknowledge(under_way.popleft()[1])
+                encoder.acknowledge(acknowledgements.heard(now))
                 state = tracker.track(camera_picture(frame, self.framing), now)
-                packets.append(bytes(encoder.encode(state)))
-                listener.decode(packets[-1], now)
-                acknowledgement = listener.acknowledgement()
-                if acknowledgement is not None:
-                    under_way.append((now + DELAY, acknowledgement))
+                packet = encoder.encode(state)
+                packets.append(bytes(packet))
+                acknowledgements.arrived(encoder.sequence - 1, now, isinstance(packet, Packet))
                 progress.update(index + 1)
         return Coded(tuple(packets), len(bytes(self.avatar.file)))
 

@@ -17,6 +17,7 @@ from app.sender import RecordedFace, Sender, TrackedFace
 from app.session import SessionError
 from app.window.figures import Tone, overlay_rows
 from codec.face_state import EXPRESSION_SIZE, FaceState, HeadPose
+from codec.frame_record import FrameHistory
 from signaling.identity import OwnerKey, create_owner_key
 from signaling.impairment import Impairment
 from signaling.peer import PEER_HAS_LEFT
@@ -315,7 +316,7 @@ async def test_a_demo_avatar_plays_its_recording_and_nothing_else(server):
         assert frames == []
 
 
-async def test_frames_are_predicted_from_what_the_receiver_acknowledges(server):
+async def test_frames_are_predicted_from_what_has_reached_the_receiver(server):
     states, sizes = wandering_states(), {}
     for predicted in (True, False):
         avatar = SmallAvatar(predicted=predicted)
@@ -336,10 +337,23 @@ async def test_lost_packets_leave_no_packet_that_cannot_be_decoded(server):
     assert receiver.meter.summary()["frames_received"] > 50
 
 
-async def test_what_is_no_acknowledgement_does_not_end_a_call(server):
+async def test_a_receiver_that_has_lost_its_frames_says_so_and_is_sent_frames_alone(server):
     avatar = SmallAvatar()
     receiver, sender = make_receiver(avatar), Sender(avatar, recorded(wandering_states()))
-    sender._told(b"\xa1 is the beginning of something newer")
-    ended, _, frames = await call(server, sender, receiver, 1.0)
-    assert ended.farewell
-    assert frames
+    refused = []
+
+    async def lose():
+        while receiver.meter.summary()["frames_received"] < 30:
+            await asyncio.sleep(0.01)
+        # It still knows which frame was the newest, and none of what is in them.
+        receiver._decoder._history = FrameHistory()
+        await asyncio.sleep(1.0)
+        refused.append(receiver.packets_damaged)
+
+    losing = asyncio.create_task(lose())
+    await call(server, sender, receiver, 4.0)
+    await losing
+    # Two or three are on their way when the sender hears of it; later ones are decoded again.
+    assert 1 <= refused[0] <= 5
+    assert receiver.packets_damaged == refused[0]
+    assert receiver.meter.summary()["frames_received"] > 85

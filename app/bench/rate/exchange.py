@@ -1,6 +1,5 @@
 """A call without a network: states into packets and back, with acknowledgements that take their time."""
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -8,8 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from app.bench.rate.acknowledging import DelayedAcknowledgements
 from app.bench.rate.bits import PARTS, alone_bits, predicted_bits
-from codec.acknowledgement import Acknowledgement
 from codec.decoder import FrameDecoder
 from codec.encoder import FrameEncoder
 from codec.face_state import FaceState
@@ -59,15 +58,14 @@ def exchange(
     encoder = FrameEncoder(tables, AVATAR, prediction=prediction)
     decoder = FrameDecoder(tables, AVATAR, prediction=prediction)
     encoder.point = point
-    under_way: deque[tuple[float, Acknowledgement]] = deque()
+    acknowledgements = DelayedAcknowledgements(delay)
     stride = 1 if prediction is None else point.stride
     packets = [b""] * len(states)
     received: dict[int, FaceState] = {}
     bits, alone = [], 0
     for index in range(0, len(states), stride):
         now = START + index / fps
-        while under_way and under_way[0][0] <= now + 1e-6:
-            encoder.acknowledge(under_way.popleft()[1])
+        encoder.acknowledge(acknowledgements.heard(now))
         packet = encoder.encode(replace(states[index], timestamp=now))
         packets[index] = bytes(packet)
         received[index] = replace(decoder.decode(packets[index], now), timestamp=index / fps)
@@ -77,9 +75,7 @@ def exchange(
         else:
             assert prediction is not None
             bits.append(predicted_bits(prediction, packet, decoder))
-        acknowledgement = decoder.acknowledgement()
-        if acknowledgement is not None:
-            under_way.append((now + delay, acknowledgement))
+        acknowledgements.arrived(decoder.sequence, now, isinstance(packet, Packet))
     assert np.shape(bits)[1:] == (len(PARTS),)
     return Exchanged(tuple(packets), _shown(received, len(states), stride), np.array(bits), alone)
 

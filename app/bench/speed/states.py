@@ -10,11 +10,15 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
+from app.bench.rate.acknowledging import DelayedAcknowledgements
 from app.bench.speed.timing import spread
 from codec.face_state import FaceState, HeadPose
 
 SECONDS: Final = 10.0
 """Of the clip."""
+
+DELAY: Final = 0.12
+"""Seconds from sending a frame to knowing that it has come."""
 
 _MICROSECONDS: Final = 1e6
 
@@ -126,7 +130,7 @@ def _recorded(path: Path, avatar: Any, seconds: float) -> tuple[list[FaceState],
 def _code(avatar: Any, states: list[FaceState]) -> tuple[list[FaceState], dict[str, Any]]:
     """Send the embedded states through coder and decoder; return what comes out, and figures.
 
-    What was decoded is acknowledged three frames later: a round trip of 0.1 s.
+    What was sent is known to have come `DELAY` later.
     """
     from codec.decoder import FrameDecoder
     from codec.encoder import FrameEncoder
@@ -134,18 +138,17 @@ def _code(avatar: Any, states: list[FaceState]) -> tuple[list[FaceState], dict[s
     tables, digest, prediction = avatar.tables, avatar.digest, avatar.prediction
     encoder = FrameEncoder(tables, digest, prediction=prediction)
     decoder = FrameDecoder(tables, digest, prediction=prediction)
-    acknowledgements: list[Any] = [None] * 3
+    acknowledgements = DelayedAcknowledgements(DELAY)
     decoded: list[FaceState] = []
     encode_times, decode_times, sizes = [], [], []
     for state in states:
-        if (acknowledgement := acknowledgements.pop(0)) is not None:
-            encoder.acknowledge(acknowledgement)
+        encoder.acknowledge(acknowledgements.heard(state.timestamp))
         packet, elapsed = _timed(lambda one: bytes(encoder.encode(one)), state)
         encode_times.append(elapsed)
         sizes.append(len(packet))
         result, elapsed = _timed(decoder.decode, packet, state.timestamp)
         decode_times.append(elapsed)
-        acknowledgements.append(decoder.acknowledgement())
+        acknowledgements.arrived(decoder.sequence, state.timestamp)
         decoded.append(result)
     figures = {
         "frames": len(states),
