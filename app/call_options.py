@@ -83,12 +83,18 @@ def add_headless_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--seconds", type=positive, metavar="N", help="end by itself after N seconds of call")
     group.add_argument("--record", metavar="OUT.mp4", help="record the picture to a video file")
     group.add_argument("--json", metavar="OUT.json", help="write the figures of the call to a file at its end")
+    group.add_argument(
+        "--trace",
+        metavar="OUT.json",
+        help="write when what happened to each frame to a file at the end, for chrome://tracing or ui.perfetto.dev",
+    )
 
 
 def check_outputs(args: argparse.Namespace) -> None:
-    """Raise `UsageError` when --json could not be written at the end of the call."""
-    if args.json is not None and not Path(args.json).resolve().parent.is_dir():
-        raise UsageError(f"{args.json}: the folder {Path(args.json).parent} does not exist; make it first")
+    """Raise `UsageError` when --json or --trace could not be written at the end of the call."""
+    for path in (args.json, args.trace):
+        if path is not None and not Path(path).resolve().parent.is_dir():
+            raise UsageError(f"{path}: the folder {Path(path).parent} does not exist; make it first")
 
 
 def impairment(text: str) -> Impairment:

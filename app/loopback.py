@@ -40,6 +40,8 @@ class SenderCommand:
     source: str
     loop: bool = False
     share_picture: str | None = None
+    trace: str | None = None
+    """Where it writes when what happened to each frame."""
 
     def arguments(self, room: str, server: str) -> list[str]:
         """Return its command line."""
@@ -49,6 +51,8 @@ class SenderCommand:
             command.append("--loop")
         if self.share_picture is not None:
             command += ["--share-picture", self.share_picture]
+        if self.trace is not None:
+            command += ["--trace", self.trace]
         return command
 
 
@@ -82,7 +86,13 @@ async def loopback(
             if gone.done() and not receiving.done():
                 await _after_the_sender(process, complaint, receiving, receiver)
             try:
-                return await receiving
+                ending = await receiving
+                if ending.farewell:
+                    # It has heard the goodbye and is about to leave by itself, its files written.
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(STOP_SECONDS):
+                            await asyncio.shield(gone)
+                return ending
             except SignalingError:
                 await _say_why(gone, process, complaint)
                 raise

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from app.call_options import CallOptions
 from app.call_statistics import CallMeter, CallStatistics
+from app.latency import RECEIVER_STAGES, ArrivalLog, StageLog
 from app.loaded import RenderedAvatar
 from app.mailbox import Mailbox
 from app.session import REFUSED, Handshake, Hello, Rights, Role, shake_hands
@@ -64,6 +65,10 @@ class RenderedFrame:
     """What was asked for; more than width and height when the render budget lowered them."""
     state: FaceState
     """What it shows, embedded."""
+    begun: float
+    """When its rendering began."""
+    done: float
+    """When it was there."""
 
 
 class Budget(Protocol):
@@ -114,7 +119,10 @@ class Receiver:
         self._render_failure: asyncio.Future[BaseException] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped: asyncio.Event | None = None
+        self._arrivals = ArrivalLog()
         self.meter = CallMeter(device)
+        self.stages = StageLog()
+        """When what happened to each frame that was received, and to each picture that was painted."""
         self.mailbox: Mailbox[RenderedFrame] = Mailbox()
         self.packets_damaged = 0
         """Packets that came but could not be decoded."""
@@ -128,7 +136,14 @@ class Receiver:
         # While nothing comes, the last face is eased to rest under its old time: that is no latency.
         if frame.capture_time > self._newest_painted:
             self._newest_painted = frame.capture_time
-            self.meter.frame_painted(1000.0 * (time.monotonic() - frame.capture_time))
+            now = time.monotonic()
+            self.meter.frame_painted(1000.0 * (now - frame.capture_time))
+            with self._playout_lock:
+                shown = self._arrivals.shown(frame.capture_time)
+            if shown is not None:
+                number, took = shown
+                moments = frame.capture_time + took, frame.begun, frame.done, now
+                self.stages.add(number, *moments, stages=RECEIVER_STAGES[1:])
 
     def state(self) -> tuple[Status, CallStatistics]:
         """Return the state of the call in words, and its figures."""
@@ -258,6 +273,9 @@ class Receiver:
             return
         with self._playout_lock:
             self._playout.push(state, there, self._decoder.sequence)
+            captured = state.timestamp - self._clock_offset
+            self._arrivals.add(self._decoder.sequence, captured, now)
+        self.stages.add(self._decoder.sequence, captured, now, stages=RECEIVER_STAGES)
 
     def _tell_refused(self, peer: Peer, now: float) -> None:
         """Tell the sender that something it knows to have come was not decoded."""
@@ -301,13 +319,14 @@ class Receiver:
 
     def _render(self, state: FaceState, wanted: tuple[int, int]) -> RenderedFrame:
         width, height = self._budget.choose(*wanted)
-        started = time.perf_counter()
+        begun = time.monotonic()
         image = self._avatar.render(state, width, height)
-        seconds = time.perf_counter() - started
+        done = time.monotonic()
+        seconds = done - begun
         self._budget.report(width, height, seconds)
-        self.meter.frame_rendered(1000.0 * seconds, width, height, (width, height) != wanted, time.monotonic())
+        self.meter.frame_rendered(1000.0 * seconds, width, height, (width, height) != wanted, done)
         capture_time = state.timestamp - self._clock_offset
-        return RenderedFrame(image, capture_time, 1000.0 * seconds, width, height, *wanted, state)
+        return RenderedFrame(image, capture_time, 1000.0 * seconds, width, height, *wanted, state, begun, done)
 
     def _current_status(self) -> Status:
         if self._status is not None:

@@ -18,6 +18,7 @@ from app.call_options import CallOptions
 from app.call_statistics import CallMeter, CallStatistics
 from app.capture.pacing import paced
 from app.capture.source import Frame, Source
+from app.latency import SENDER_STAGES, StageLog
 from app.loaded import DrivenAvatar
 from app.receiver import ended_status, measure, until_stopped
 from app.recording_player import paced_states
@@ -57,6 +58,8 @@ class FaceSource(Protocol):
     """Of the recording that is played; empty for a camera or clip."""
     embedded: bool
     """Whether the expressions are embedded already."""
+    began: float
+    """`time.monotonic` when work on the state yielded last began."""
 
     def states(self, sleep: Callable[[float], object]) -> Iterator[FaceState]:
         """Yield states as they fall due; ``sleep`` waits and may return early."""
@@ -72,11 +75,14 @@ class RecordedFace:
         """Play ``states`` with embedded expressions; ``digest`` is SHA-256 of the recording's file."""
         self._states, self._fps, self._loop = states, fps, loop
         self.embedded = True
+        self.began = 0.0
         self.recording_digest = digest
 
     def states(self, sleep: Callable[[float], object]) -> Iterator[FaceState]:
         """Yield the recorded states with timestamps of now."""
-        return paced_states(self._states, self._fps, self._loop, sleep=sleep)
+        for state in paced_states(self._states, self._fps, self._loop, sleep=sleep):
+            self.began = time.monotonic()
+            yield state
 
     def close(self) -> None:
         """There is nothing to free."""
@@ -88,11 +94,13 @@ class TrackedFace:
     def __init__(self, source: Source, tracker: Tracker, on_picture: Picture | None = None) -> None:
         self._source, self._tracker, self._on_picture = source, tracker, on_picture
         self.embedded = False
+        self.began = 0.0
         self.recording_digest = b""
 
     def states(self, sleep: Callable[[float], object]) -> Iterator[FaceState]:
         """Track the newest picture, again and again."""
         for frame in thinned(paced(self._source, sleep=sleep), MAX_FPS):
+            self.began = time.monotonic()
             if self._on_picture is not None:
                 self._on_picture(frame.image, frame.timestamp)
             yield self._tracker.track(frame.image, frame.timestamp)
@@ -127,6 +135,8 @@ class Sender:
         self._stopped: asyncio.Event | None = None
         self._finished: asyncio.Future[None] | None = None
         self.meter = CallMeter(device)
+        self.stages = StageLog()
+        """When what happened to each frame that was sent."""
 
     def state(self) -> tuple[Status, CallStatistics]:
         """Return the state of the call in words, and its figures."""
@@ -237,8 +247,10 @@ class Sender:
                     self._encoder.forget()
                 while self._delivered:
                     self._encoder.acknowledge((self._delivered.popleft(),))
-                sequence = self._encoder.sequence
+                sequence, tracked = self._encoder.sequence, time.monotonic()
                 data = bytes(self._encoder.encode(state))
+                moments = state.timestamp, self._face.began, tracked, time.monotonic()
+                self.stages.add(sequence, *moments, stages=SENDER_STAGES)
                 self._loop.call_soon_threadsafe(self._send, peer, data, sequence)
         except BaseException as error:
             failure = error

@@ -19,7 +19,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Final
 
 import aiortc.rtcpeerconnection
 from aiortc import RTCDataChannel, RTCPeerConnection
@@ -27,6 +27,11 @@ from aiortc.rtcsctptransport import SCTP_TSN_MODULO, RTCSctpTransport, SackChunk
 from aiortc.utils import uint32_gt
 
 from signaling.errors import SignalingError
+
+LEAST_TIMEOUT: Final = 0.4
+"""Seconds after which what was not acknowledged is taken for lost, at least. RFC 9260 recommends 1; but until then it
+counts as under way, and during an outage the frames of a second would fill the window that SCTP has fallen back to: the
+first frames after it would be held back."""
 
 
 class CallSctpTransport(RTCSctpTransport):
@@ -56,6 +61,12 @@ class CallSctpTransport(RTCSctpTransport):
         if waiting := self._to_mark.get(stream_id):
             self._marks[self._local_tsn] = waiting.popleft()
         await super()._send(stream_id, pp_id, user_data, expiry, max_retransmits, ordered)
+
+    def _update_rto(self, R: float) -> None:  # noqa: N803 (aiortc's name, and the RFC's)
+        super()._update_rto(R)
+        assert self._srtt is not None
+        assert self._rttvar is not None
+        self._rto = max(LEAST_TIMEOUT, self._srtt + 4 * self._rttvar)
 
     async def _receive_sack_chunk(self, chunk: SackChunk) -> None:
         cumulative = chunk.cumulative_tsn

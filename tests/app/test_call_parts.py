@@ -122,7 +122,7 @@ def test_numbers_out_of_range_are_refused():
         with pytest.raises(argparse.ArgumentTypeError):
             parse(text)
     with pytest.raises(UsageError, match="does not exist"):
-        check_outputs(argparse.Namespace(json="/no/such/folder/out.json"))
+        check_outputs(argparse.Namespace(json="/no/such/folder/out.json", trace=None))
 
 
 def test_states_that_look_alike():
