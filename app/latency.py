@@ -99,7 +99,7 @@ class ArrivalLog:
 def stage_figures(spans: Iterable[Span]) -> dict[str, dict[str, float]]:
     """Return median and 95th percentile in milliseconds of each stage that there is, in the order of the stages.
 
-    Where there are pictures, only the frames that they show count: so the medians are of one and the same set of frames.
+    Where there are pictures, only the frames that they show count: so all medians are of the same frames.
     """
     spans = list(spans)
     painted = {span.frame for span in spans if span.stage == "paint"}
