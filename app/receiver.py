@@ -24,7 +24,6 @@ from app.session import REFUSED, Handshake, Hello, Rights, Role, shake_hands
 from app.window import figures
 from app.window.figures import Status, Tone
 from codec.decoder import FrameDecoder
-from codec.errors import PacketError
 from codec.face_state import FaceState
 from codec.playout import PlayoutBuffer
 from signaling.errors import SignalingError
@@ -208,8 +207,8 @@ class Receiver:
             await shake_hands(peer, self._handshake, lambda message: None)
             peer.exchange_reports(self.meter.report, lambda report: self.meter.take_report(report, time.monotonic()))
             self._clock_offset = peer.clock_offset
-            for data in peer.on_face(lambda data: self._packet(peer, data)):
-                self._packet(peer, data, late=True)
+            for data in peer.on_face(lambda data: self._take(peer, data)):
+                self._take(peer, data, late=True)
             renderer.start()
             measuring = asyncio.create_task(measure(peer, self.meter))
             self._status = None
@@ -252,30 +251,28 @@ class Receiver:
             await asyncio.sleep(0.05)
         await asyncio.sleep(seconds)
 
-    def _packet(self, peer: Peer, data: bytes, late: bool = False) -> None:
-        """Decode a packet; ``late``: it has waited on this side, so that it says nothing of how long packets take."""
+    def _take(self, peer: Peer, data: bytes, late: bool = False) -> None:
+        """Decode a message; ``late``: it has waited on this side, so that it says nothing of how long packets take."""
         now = time.monotonic()
         if abs(peer.clock_offset - self._clock_offset) > OFFSET_STEP:
             self._clock_offset = peer.clock_offset
         self._last_packet = now
         # Everything from here to the screen counts on the sender's clock.
         there = now + self._clock_offset
-        try:
-            state = self._decoder.decode(data, there)
-        except PacketError:
-            self.packets_damaged += 1
+        frames, refused = self._decoder.decode_message(data, there)
+        if refused:
+            self.packets_damaged += refused
             self._tell_refused(peer, now)
-            return
-        self._present = state.present
-        self.meter.frame_received(len(data), now)
-        if late:
-            # It was decoded so that others can be predicted from it.
-            return
-        with self._playout_lock:
-            self._playout.push(state, there, self._decoder.sequence)
-            captured = state.timestamp - self._clock_offset
-            self._arrivals.add(self._decoder.sequence, captured, now)
-        self.stages.add(self._decoder.sequence, captured, now, stages=RECEIVER_STAGES)
+        self.meter.message_received(len(data), len(frames), now)
+        for sequence, state in frames:
+            self._present = state.present
+            # Late ones were decoded so that others can be predicted from them.
+            if not late:
+                with self._playout_lock:
+                    self._playout.push(state, there, sequence)
+                    captured = state.timestamp - self._clock_offset
+                    self._arrivals.add(sequence, captured, now)
+                self.stages.add(sequence, captured, now, stages=RECEIVER_STAGES)
 
     def _tell_refused(self, peer: Peer, now: float) -> None:
         """Tell the sender that something it knows to have come was not decoded."""

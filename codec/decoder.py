@@ -1,5 +1,6 @@
 """Packets -> face states."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from codec.entropy import EntropyError, SymbolDecoder
 from codec.errors import PacketError
 from codec.face_state import FaceState
 from codec.frame_record import FrameHistory, FrameRecord
+from codec.message import Message
 from codec.packet import SEQUENCE_MODULUS, TIMESTAMP_MODULUS, Packet, short_id
 from codec.predicted_frame import alone_record, decode_frame, decode_held
 from codec.predicted_packet import HELD, SHORT_SEQUENCE_MODULUS, PredictedPacket, checksum, is_predicted
@@ -23,6 +25,8 @@ _SILENCE = 1.0
 """Seconds without a packet after which its successor may have any sequence number."""
 _SLACK = 512
 """Frames by which a sequence number may otherwise differ from the newest: more than any sender sends in a second."""
+_LATELY = 128
+"""Frames of which is known that they have come: more than any message repeats."""
 _SLEW = 0.005
 """Seconds by which one packet may move the estimate of the capture clock."""
 
@@ -44,6 +48,8 @@ class FrameDecoder:
         self._prediction = prediction
         self._context = b"" if prediction is None else context_of(avatar_id, prediction)
         self._history = FrameHistory()
+        self._lately: dict[int, int] = {}
+        """Unwrapped numbers and time stamps (ms) of the frames decoded last, in that order."""
         self._clock_offset: float | None = None
         self._newest_sequence: int | None = None
         self._accepted_at = 0.0
@@ -77,6 +83,40 @@ class FrameDecoder:
                 self._history.add(alone_record(sequence, header.timestamp, values))
         return self._accept(parameters, sequence, header.timestamp, now)
 
+    def decode_message(self, data: bytes, now: float) -> tuple[list[tuple[int, FaceState]], int]:
+        """Return the frames of a message that are new here, oldest first, and how many packets were refused.
+
+        The frames come with their unwrapped sequence numbers; those that had come before are left out. Raises nothing.
+        """
+        frames: list[tuple[int, FaceState]] = []
+        try:
+            packets = Message.parse(data).packets
+        except PacketError:
+            return frames, 1
+        refused = 0
+        for packet in packets:
+            if not self.knows(packet):
+                try:
+                    state = self.decode(packet, now)
+                except PacketError:
+                    refused += 1
+                else:
+                    frames.append((self.sequence, state))
+        return frames, refused
+
+    def knows(self, data: bytes) -> bool:
+        """Return whether the packet in ``data`` seems to be of a frame that was decoded lately."""
+        if self._newest_sequence is None or len(data) < 2:
+            return False
+        if is_predicted(data):
+            return self._unwrap_short(data[1], self._newest_sequence) in self._lately
+        with suppress(PacketError):
+            header = Packet.parse(data).header
+            sequence = _nearest(header.sequence, self._newest_sequence, SEQUENCE_MODULUS)
+            # After an outage the same number may be that of another frame.
+            return self._lately.get(sequence) == header.timestamp
+        return False
+
     def record(self, sequence: int) -> FrameRecord | None:
         """Return what is kept of a frame, by its unwrapped number, if it is."""
         return self._history.find(sequence)
@@ -88,8 +128,7 @@ class FrameDecoder:
         header, newest_sequence = packet.header, self._newest_sequence
         if newest_sequence is None:
             raise PacketError("A packet is predicted from a frame that has not come.")
-        # Its reference has been here, so that it lies at most so far ahead.
-        sequence = newest_sequence + GAPS - (newest_sequence + GAPS - header.sequence) % SHORT_SEQUENCE_MODULUS
+        sequence = self._unwrap_short(header.sequence, newest_sequence)
         newest = self._history.find(sequence - header.gap)
         before = self._history.find(sequence - header.gap - 1) if header.order == 1 else None
         if newest is None or (header.order == 1 and before is None):
@@ -112,6 +151,10 @@ class FrameDecoder:
         timestamp = self._unwrap_timestamp(milliseconds, now)
         newest = self._newest_sequence is None or sequence >= self._newest_sequence
         self.sequence, self._accepted_at = sequence, now
+        self._lately.pop(sequence, None)
+        self._lately[sequence] = milliseconds
+        if len(self._lately) > _LATELY:
+            del self._lately[next(iter(self._lately))]
         if newest:
             self._newest_sequence = sequence
         if parameters is None:
@@ -121,6 +164,11 @@ class FrameDecoder:
         if newest:
             self._held = state
         return state
+
+    @staticmethod
+    def _unwrap_short(sequence: int, newest: int) -> int:
+        """Return the unwrapped number of a predicted frame: its reference has been here, so it is at most `GAPS` on."""
+        return newest + GAPS - (newest + GAPS - sequence) % SHORT_SEQUENCE_MODULUS
 
     def _unwrap_sequence(self, sequence: int, now: float) -> int:
         """Return the unwrapped number of a frame coded alone; :class:`PacketError` for one of long ago."""

@@ -4,7 +4,7 @@ Without an acknowledgement each packet decodes alone. With prediction tables, fr
 that the receiver has acknowledged, which it names: whatever is lost, what arrives can be decoded.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from math import isfinite
 
@@ -68,8 +68,10 @@ class FrameEncoder:
         self._first_usable = self._sequence
         self._acknowledged.clear()
 
-    def encode(self, state: FaceState) -> Packet | PredictedPacket:
-        """Return the packet of ``state``.
+    def encode(self, state: FaceState, along: Collection[int] = ()) -> Packet | PredictedPacket:
+        """Return the packet of ``state``; ``along`` are the frames that travel in the same message before it.
+
+        It may be predicted from them, as whoever gets it has them.
 
         Any finite state can be coded: what lies beyond the quantiser's bounds is clamped. :class:`FaceStateError` for
         numbers that are not finite and for a wrong shape; the sequence number then stays.
@@ -84,11 +86,12 @@ class FrameEncoder:
             if self._embed is not None:
                 state = replace(state, expression=np.asarray(self._embed(state.expression)))
             parameters = state_parameters(state, self._tables.expression_size)
-            newest = self._reference()
+            usable = self._usable(along)
+            newest = self._reference(usable)
             if newest is None or self._prediction is None:
                 packet = self._alone(parameters, timestamp)
             else:
-                packet = self._predicted(self._prediction, parameters, timestamp, newest)
+                packet = self._predicted(self._prediction, parameters, timestamp, newest, usable)
         self._sequence += 1
         return packet
 
@@ -104,11 +107,15 @@ class FrameEncoder:
     def _header(self, timestamp: int, present: bool) -> FrameHeader:
         return FrameHeader(self._avatar_id, self._sequence % SEQUENCE_MODULUS, timestamp, present)
 
-    def _reference(self) -> FrameRecord | None:
-        """Return the newest acknowledged frame that is not too old."""
+    def _usable(self, along: Collection[int]) -> set[int]:
+        """Return the frames that the receiver will have when it decodes the next one."""
+        return self._acknowledged.union(number for number in along if number >= self._first_usable)
+
+    def _reference(self, usable: set[int]) -> FrameRecord | None:
+        """Return the newest usable frame that is not too old."""
         for number in range(self._sequence - 1, self._sequence - GAPS - 1, -1):
-            if number in self._acknowledged:
-                return self._sent.find(number)
+            if number in usable and (record := self._sent.find(number)) is not None:
+                return record
         return None
 
     def _alone(self, parameters: NDArray[np.float64], timestamp: int) -> Packet:
@@ -119,10 +126,15 @@ class FrameEncoder:
         return Packet(self._header(timestamp, True), encode_symbols(self._tables, symbols.tolist()))
 
     def _predicted(
-        self, tables: PredictionTables, parameters: NDArray[np.float64], timestamp: int, newest: FrameRecord
+        self,
+        tables: PredictionTables,
+        parameters: NDArray[np.float64],
+        timestamp: int,
+        newest: FrameRecord,
+        usable: set[int],
     ) -> PredictedPacket:
         number = newest.sequence - 1
-        before = self._sent.find(number) if number in self._acknowledged else None
+        before = self._sent.find(number) if number in usable else None
         order, point = int(before is not None), OPERATING_POINTS.index(self.point)
         target = tables.units(parameters)
         if unchanged(point, target, newest):

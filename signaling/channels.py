@@ -65,18 +65,18 @@ class FaceChannel:
         """Call ``callback(mark)`` for each message of which it becomes known that it has reached the other side."""
         self._sctp.on_delivered = callback
 
-    def send(self, data: bytes, mark: Any = None) -> bool:
+    def send(self, data: bytes, mark: Any = None, *, urgent: bool = False) -> bool:
         """Send one message; return False when it is held back because earlier ones still wait for the network.
 
         A message that waited would come too late and delay its successors, so it is better not sent at all. ``mark`` is
-        what `on_delivered` is to be told of it.
+        what `on_delivered` is to be told of it; ``urgent``: as soon as can be.
         """
         if not 0 < len(data) <= MAX_FACE_BYTES:
             raise SignalingError(f"a face message has {len(data)} bytes: at most {MAX_FACE_BYTES} fit one datagram")
         if self.channel.readyState != "open" or self.channel.bufferedAmount > 2 * len(data):
             self.counter.messages_held_back += 1
             return False
-        self._sctp.mark_next(stream_of(self.channel), mark)
+        self._sctp.mark_next(stream_of(self.channel), mark, urgent=urgent)
         self.channel.send(data)
         self.counter.messages_out += 1
         self.counter.bytes_out += len(data)

@@ -18,6 +18,7 @@ from signaling.channels import Control, ControlChannel, FaceChannel
 from signaling.client import Rendezvous, is_loopback
 from signaling.clock import ClockOffset
 from signaling.datagrams import DatagramMeter, gathering
+from signaling.dtls import short_records
 from signaling.errors import PeerLeft, SignalingError
 from signaling.ice_servers import IceServers
 from signaling.impairment import Impairment
@@ -92,7 +93,8 @@ class Peer:
         self._seat = seat
         self._meter = meter
         self._loopback = loopback
-        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=ice.for_aiortc()))
+        with short_records():
+            self._connection = RTCPeerConnection(RTCConfiguration(iceServers=ice.for_aiortc()))
         with call_sctp():
             self._control = ControlChannel(self._connection, time.monotonic)
         self._face = FaceChannel(self._connection)
@@ -184,12 +186,12 @@ class Peer:
         """Whether nothing has come from the other side for a while; it may come back."""
         return self._liveness.silent_seconds >= SILENT_SECONDS
 
-    def send_face(self, data: bytes, mark: Any = None) -> bool:
+    def send_face(self, data: bytes, mark: Any = None, *, urgent: bool = False) -> bool:
         """Send one packet of at most 1100 bytes, or hold it back (False) when the network is behind.
 
-        ``mark`` is what `on_delivered` is told once it has reached the other side.
+        ``mark`` is what `on_delivered` is told once it has reached the other side; ``urgent``: as soon as can be.
         """
-        return self._face.send(data, mark)
+        return self._face.send(data, mark, urgent=urgent)
 
     def on_face(self, callback: Callable[[bytes], None]) -> list[bytes]:
         """Call ``callback(data)`` in the event loop for each packet that arrives; return those that came before."""

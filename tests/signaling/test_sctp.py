@@ -5,11 +5,11 @@ import time
 
 import pytest
 from aiortc import RTCPeerConnection
-from aiortc.rtcsctptransport import RTCSctpTransport, SackChunk
+from aiortc.rtcsctptransport import DataChunk, RTCSctpTransport, SackChunk, serialize_packet
 
 from signaling.errors import SignalingError
 from signaling.impairment import Impairment
-from signaling.sctp import CallSctpTransport, call_sctp, sctp_of
+from signaling.sctp import ACKNOWLEDGE_SECONDS, IMMEDIATE, CallSctpTransport, call_sctp, sctp_of
 
 FACE, CONTROL = 1, 0
 
@@ -138,6 +138,71 @@ async def test_connections_outside_a_call_have_the_transport_of_aiortc():
             with pytest.raises(SignalingError, match="another way"):
                 sctp_of(connection)
         await connection.close()
+
+
+def sacks_of(transport):
+    return [data for data in transport.transport.sent if data[12] == SackChunk.type]
+
+
+async def receive(transport, tsn, flags=3):
+    chunk = DataChunk(flags)
+    chunk.tsn, chunk.stream_id, chunk.protocol, chunk.user_data = tsn, FACE, 53, b"face"
+    await transport._handle_data(serialize_packet(5000, 5000, transport._local_verification_tag, chunk))
+
+
+async def listener():
+    transport = CallSctpTransport(Wire())
+    transport._remote_port, transport._last_received_tsn = 5000, 99
+    transport._association_state = transport.State.ESTABLISHED
+    transport._RTCSctpTransport__state = "connected"
+    return transport
+
+
+async def test_every_second_packet_is_acknowledged_and_a_lonely_one_soon():
+    transport = await listener()
+    for tsn in range(100, 110):
+        await receive(transport, tsn)
+    assert len(sacks_of(transport)) == 5
+    await receive(transport, 110)
+    assert len(sacks_of(transport)) == 5
+    await asyncio.sleep(ACKNOWLEDGE_SECONDS + 0.1)
+    assert len(sacks_of(transport)) == 6
+    await asyncio.sleep(ACKNOWLEDGE_SECONDS + 0.1)
+    assert len(sacks_of(transport)) == 6
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "acknowledgements"),
+    [
+        ([(100, 3)], 0),
+        ([(100, 3 | IMMEDIATE)], 1),
+        ([(100, 3), (101, 3 | IMMEDIATE)], 1),
+        # One is missing, which is told at once, and then as always.
+        ([(101, 3)], 1),
+        ([(101, 3), (102, 3)], 1),
+        ([(101, 3), (102, 3), (103, 3)], 2),
+        ([(101, 3), (103, 3)], 2),
+        # It comes late, and twice.
+        ([(101, 3), (100, 3)], 1),
+        ([(101, 3), (100, 3), (100, 3)], 2),
+    ],
+)
+async def test_what_is_acknowledged_at_once(arrivals, acknowledgements):
+    transport = await listener()
+    for tsn, flags in arrivals:
+        await receive(transport, tsn, flags)
+    assert len(sacks_of(transport)) == acknowledgements
+    if transport._telling is not None:
+        transport._telling.cancel()
+
+
+async def test_urgent_messages_ask_for_an_acknowledgement_at_once():
+    transport, _ = await transport_with(1)
+    transport.mark_next(FACE, 1, urgent=True)
+    await transport._send(FACE, 53, b"face", max_retransmits=0, ordered=False)
+    flags = [data[13] & IMMEDIATE for data in transport.transport.sent]
+    assert flags == [0, IMMEDIATE]
+    await close(transport)
 
 
 @pytest.mark.parametrize("loss", [0.0, 0.2])

@@ -111,10 +111,10 @@ class _WatchedReceiver(Receiver):
         self._seen = seen
         self.peer: Peer | None = None
 
-    def _packet(self, peer: Peer, data: bytes, *values: Any, **keywords: Any) -> None:
+    def _take(self, peer: Peer, data: bytes, *values: Any, **keywords: Any) -> None:
         self.peer = peer
         self._seen.messages.append(time.monotonic())
-        super()._packet(peer, data, *values, **keywords)
+        super()._take(peer, data, *values, **keywords)
 
 
 def observe(footage: Footage, network: Network, seconds: float) -> Observation:
