@@ -225,8 +225,10 @@ class Receiver:
         return ending
 
     def _handshake(self, fingerprints: tuple[bytes, bytes]) -> Handshake:
-        hello = Hello(Role.RECEIVER, self._avatar.digest, self._avatar.tables.digest, make_nonce())
-        return Handshake(hello, Rights.of(self._avatar.meta), fingerprints)
+        avatar = self._avatar
+        prediction = b"" if avatar.prediction is None else avatar.prediction.digest
+        hello = Hello(Role.RECEIVER, avatar.digest, avatar.tables.digest, make_nonce(), prediction=prediction)
+        return Handshake(hello, Rights.of(avatar.meta), fingerprints)
 
     async def _until_over(self, peer: Peer, seconds: float | None) -> Ending:
         assert self._stopped is not None

@@ -219,7 +219,10 @@ class Sender:
         worker = threading.Thread(target=self._work, args=(peer,), name="track", daemon=True)
         measuring: list[asyncio.Task[None]] = []
         try:
-            await shake_hands(peer, self._handshake, self._told)
+            agreement = await shake_hands(peer, self._handshake, self._told)
+            self._encoder.predicts = agreement.prediction
+            self._policy.bundles = agreement.bundles
+            self._plan = self._policy.plan(LinkState(), 0.0)
             peer.exchange_reports(self.meter.report, lambda report: self.meter.take_report(report, time.monotonic()))
             peer.on_delivered(self._take_delivered)
             self._status = figures.live()
@@ -238,7 +241,12 @@ class Sender:
     def _handshake(self, fingerprints: tuple[bytes, bytes]) -> Handshake:
         avatar = self._avatar
         hello = Hello(
-            Role.SENDER, avatar.digest, avatar.tables.digest, make_nonce(), recording=self._face.recording_digest
+            Role.SENDER,
+            avatar.digest,
+            avatar.tables.digest,
+            make_nonce(),
+            recording=self._face.recording_digest,
+            prediction=b"" if avatar.prediction is None else avatar.prediction.digest,
         )
         return Handshake(hello, Rights.of(avatar.meta), fingerprints, self._key)
 

@@ -62,6 +62,8 @@ class SendingPolicy:
     def __init__(self, point: OperatingPoint = NORMAL) -> None:
         """``point`` is what the user has chosen."""
         self._point = point
+        self.bundles = True
+        """Whether the other side takes messages of several packets."""
         self._steps = 0
         """Down from what was chosen."""
         self._changed = self._queued = float("-inf")
@@ -73,6 +75,8 @@ class SendingPolicy:
         """Return how to send from ``now`` on."""
         self._follow(link, now)
         point = THRIFTY if self._steps >= 2 else self._point
+        if not self.bundles:
+            return Plan(point)
         frames = frames_of(point) + (0, 1, 0, 2)[self._steps]
         # Where the network is too slow, repetitions are part of why.
         return Plan(point, frames, min(repeats_of(link.loss), MOST_REPEATS - self._steps))

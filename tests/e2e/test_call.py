@@ -5,6 +5,7 @@ import hashlib
 import json
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -359,3 +360,51 @@ async def test_a_receiver_that_has_lost_its_frames_says_so_and_is_sent_frames_al
     assert 1 <= refused[0] <= 5
     assert receiver.packets_damaged == refused[0]
     assert receiver.meter.summary()["frames_received"] > 85
+
+
+async def test_a_receiver_that_neither_predicts_nor_takes_bundles_is_sent_what_it_can_read(server):
+    states, messages = wandering_states(), []
+    receiver = make_receiver(SmallAvatar(predicted=False))
+    sender = Sender(SmallAvatar(), recorded(states))
+    plain = receiver._handshake
+
+    def handshake(fingerprints):
+        made = plain(fingerprints)
+        made._hello = replace(made._hello, capabilities=frozenset())
+        return made
+
+    receiver._handshake = handshake
+    take = receiver._take
+    receiver._take = lambda peer, data, late=False: (messages.append(data), take(peer, data, late))
+    received, _, frames = await call(server, sender, receiver, 3.0, Impairment(loss=0.1))
+    assert received.farewell
+    assert frames
+    assert receiver.packets_damaged == 0
+    assert len(messages) > 40
+    # Each is one packet of a frame coded alone.
+    assert {data[0] >> 4 for data in messages} == {2}
+
+
+async def test_the_delay_follows_the_jitter_and_shrinks_again(server):
+    avatar, peers = SmallAvatar(), []
+    receiver, sender = make_receiver(avatar), Sender(avatar, recorded(wandering_states()))
+    take = receiver._take
+    receiver._take = lambda peer, data, late=False: (peers.append(peer), take(peer, data, late))
+    delays = {}
+
+    async def change():
+        for name, how in (("before", None), ("during", "jitter=150ms"), ("after", None)):
+            while not peers:
+                await asyncio.sleep(0.05)
+            peers[0].impairment = how and Impairment.parse(how)
+            # The estimate looks back 3 s, and the display time follows it at half speed at least.
+            await asyncio.sleep(5.0)
+            delays[name] = receiver._playout.delay
+        receiver.stop()
+
+    changing = asyncio.create_task(change())
+    await call(server, sender, receiver, None)
+    await changing
+    assert delays["during"] > delays["before"] + 0.05
+    assert delays["after"] < delays["during"] - 0.05
+    assert delays["during"] < 0.4 + 0.04
