@@ -38,8 +38,8 @@ MAX_FPS: Final = 30.0
 """Frames a second that are rendered at most. More than are sent, so that the playout buffer interpolates: a display at
 the very rate of the camera would show some states twice and others never, as their phases drift."""
 
-SILENT_SECONDS: Final = 1.0
-"""Without a packet for so long the connection counts as interrupted."""
+SILENT_SECONDS: Final = 0.7
+"""Without a packet for so long the connection counts as interrupted: what is said again does not reach back further."""
 
 REFUSED_SECONDS: Final = 0.5
 """Between telling the sender that a packet was refused and doing so again: by then it has acted upon it."""

@@ -155,6 +155,7 @@ class Sender:
         self._plan = self._policy.plan(LinkState(), 0.0)
         self._stop = threading.Event()
         self._status = figures.connecting()
+        self._peer: Peer | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped: asyncio.Event | None = None
         self._finished: asyncio.Future[None] | None = None
@@ -164,7 +165,10 @@ class Sender:
 
     def state(self) -> tuple[Status, CallStatistics]:
         """Return the state of the call in words, and its figures."""
-        return self._status, self.meter.snapshot()
+        peer, status = self._peer, self._status
+        if peer is not None and status == figures.live() and peer.out_of_reach:
+            status = figures.reconnecting()
+        return status, self.meter.snapshot()
 
     def stop(self) -> None:
         """End the call from this side."""
@@ -225,7 +229,7 @@ class Sender:
             self._plan = self._policy.plan(LinkState(), 0.0)
             peer.exchange_reports(self.meter.report, lambda report: self.meter.take_report(report, time.monotonic()))
             peer.on_delivered(self._take_delivered)
-            self._status = figures.live()
+            self._status, self._peer = figures.live(), peer
             worker.start()
             measuring = [asyncio.create_task(measure(peer, self.meter)), asyncio.create_task(self._adapt())]
             return await self._until_over(peer, seconds)

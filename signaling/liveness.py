@@ -5,7 +5,7 @@ from typing import Final
 TICK_SECONDS: Final = 0.25
 """How often `Liveness.tick` is called."""
 
-SILENT_SECONDS: Final = 1.0
+SILENT_SECONDS: Final = 1.5
 """Seconds without anything after which a peer counts as out of reach. Beats come every second, frames oftener."""
 
 PATIENCE: Final = 20.0

@@ -32,7 +32,14 @@ from typing import Any, Final
 
 import aiortc.rtcpeerconnection
 from aiortc import RTCDataChannel, RTCPeerConnection
-from aiortc.rtcsctptransport import SCTP_TSN_MODULO, DataChunk, ForwardTsnChunk, RTCSctpTransport, SackChunk
+from aiortc.rtcsctptransport import (
+    SCTP_TSN_MODULO,
+    USERDATA_MAX_LENGTH,
+    DataChunk,
+    ForwardTsnChunk,
+    RTCSctpTransport,
+    SackChunk,
+)
 from aiortc.utils import uint32_gt
 
 from signaling.errors import SignalingError
@@ -50,6 +57,12 @@ LEAST_TIMEOUT: Final = 0.4
 """Seconds after which what was not acknowledged is taken for lost, at least. RFC 9260 recommends 1; but until then it
 counts as under way, and during an outage the frames of a second would fill the window that SCTP has fallen back to: the
 first frames after it would be held back."""
+
+
+LEAST_WINDOW: Final = 4 * USERDATA_MAX_LENGTH
+"""Bytes that may be under way, at least. After a timeout SCTP begins with a single packet (RFC 9260, section 7.2.3),
+which some frames with their repetitions fill at once; the policy of what to send (app.sending_policy) follows the
+network by itself, and a call begins with as much."""
 
 
 class CallSctpTransport(RTCSctpTransport):
@@ -140,6 +153,10 @@ class CallSctpTransport(RTCSctpTransport):
         # The connection may end in this very moment; then nobody waits for it any more.
         with contextlib.suppress(ConnectionError):
             await self._acknowledge()
+
+    def _t3_expired(self) -> None:
+        super()._t3_expired()
+        self._cwnd = max(self._cwnd, LEAST_WINDOW)
 
     def _update_rto(self, R: float) -> None:  # noqa: N803 (aiortc's name, and the RFC's)
         super()._update_rto(R)

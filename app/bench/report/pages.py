@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from app.bench.loss.record import read_records as read_loss_records
 from app.bench.report.ablation import ablation_page
 from app.bench.report.curves import MEAN, clip_curves
 from app.bench.report.equal_quality import EXPLANATION, equal_quality
+from app.bench.report.loss import loss_page
 from app.bench.report.markdown import Row
 from app.bench.report.pictures import columns, write_film, write_picture
 from app.bench.report.provenance import provenance
@@ -27,6 +29,7 @@ PAGES = {
     "ablation": "with and without the consistency code and the embedding (table 3)",
     "speed": "how fast it is",
     "tracking": "how exact, how steady and how late the face tracker is",
+    "loss": "what our stream does over networks that lose, delay, reorder and fail",
 }
 """The pages by name, each of the bench of the same name."""
 
@@ -52,7 +55,8 @@ def write_report(folder: Path, output: Path, pictures_of: Sequence[str] = ()) ->
     """
     results = {bench: read_results(folder, bench) for bench in BENCHES}
     speed, tracking = read_speed_records(folder), read_tracking_records(folder)
-    if not any(results.values()) and not speed and not tracking:
+    loss = read_loss_records(folder)
+    if not any(results.values()) and not speed and not tracking and not loss:
         raise ResultError(f"{folder} holds no results: run nerfcall bench quality -o {folder} first")
     pictures = {clip: columns(folder, clip, results["quality"]) for clip in pictures_of}
     try:
@@ -72,6 +76,8 @@ def write_report(folder: Path, output: Path, pictures_of: Sequence[str] = ()) ->
         pages["speed"] = speed_page(speed)
     if tracking:
         pages["tracking"] = tracking_page(tracking)
+    if loss:
+        pages["loss"] = loss_page(loss, output)
     for clip, (shown, fps) in pictures.items():
         write_picture(output / f"side-by-side-{clip}.jpg", shown)
         write_film(output / f"side-by-side-{clip}.mp4", shown, fps)
