@@ -100,7 +100,7 @@ def recovery(seen: Observation, outages: list[tuple[float, float]]) -> Mapping[s
 
     "recovery_packets" counts the messages from the first after the outage to the one that is applied; 1 is the least.
     "resumed_ms" runs from the network's return to the first message, "recovery_ms" from that to the first picture that
-    shows anything captured since.
+    shows anything captured since; where that never comes, to the call's end.
     """
     packets, resumed, recovered = [], [], []
     for down, up in outages:
@@ -112,9 +112,9 @@ def recovery(seen: Observation, outages: list[tuple[float, float]]) -> Mapping[s
             (seen.sent.get(number, 0.0) for when, number, _ in seen.pushed if when <= down + 0.2), default=0.0
         )
         shown = [when for when, captured, _ in seen.shown if when >= after[0] and captured > captured_since]
-        packets.append(float(sum(after[0] <= when <= applied[0] for when in after)) if applied else float("inf"))
+        packets.append(float(sum(after[0] <= when <= applied[0] for when in after)) if applied else len(after) + 1.0)
         resumed.append(1000.0 * (after[0] - up))
-        recovered.append(1000.0 * (shown[0] - after[0]) if shown else float("inf"))
+        recovered.append(1000.0 * ((shown[0] if shown else seen.end) - after[0]))
     names = ("recovery_packets", "resumed_ms", "recovery_ms")
     columns = (packets, resumed, recovered)
     return {name: max(found, default=float("nan")) for name, found in zip(names, columns, strict=True)}
