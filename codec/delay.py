@@ -13,8 +13,11 @@ _RECOVERY_WINDOW = 10.0
 """Seconds of arrivals in which recovered packets are counted: losses are rarer than jitter."""
 
 _UNCOVERED = 0.004
-"""Share of packets that may be recovered too late. One that is lost costs a frame, unlike one that is merely slow: of
-frames that are said again for that very reason hardly any is to be missed."""
+"""Share of packets that may be recovered, or overtaken, and too late. Of frames that are said again for that very
+reason hardly any is to be missed."""
+
+_HOPELESS = 0.4
+"""Seconds beyond the least transit by which a packet is so late that it is not worth waiting for its like."""
 
 _MARGIN = 0.002
 """Seconds for what happens between an arrival and its use."""
@@ -39,18 +42,23 @@ class DelayEstimator:
         """Least arrival time minus capture time of the window, seconds; includes the difference of the two clocks."""
         self.jitter = 0.0
         """Seconds by which all but 3 % of the packets of the window exceed the least transit, and all but a few in a
-        thousand of those that came only when they were said again."""
+        thousand of those that came when they were said again, or were overtaken."""
         self.interval = 0.04
         """Median seconds between captures."""
 
     def add(self, timestamp: float, now: float) -> None:
         """Count a packet captured at ``timestamp`` that arrived at ``now``.
 
-        One that comes in the same moment as a later one was said again along with that, as it had been lost before.
+        One that comes in the same moment as a later one was said again along with that, as it had been lost before; one
+        that comes after a later one was overtaken.
         """
-        if self._newest is not None and self._newest[0] == now and self._newest[1] < timestamp:
-            self._recovered.append((now, now - self._newest[1]))
-        self._newest = now, timestamp
+        if self._newest is not None:
+            arrived, newest = self._newest
+            behind = timestamp if timestamp < newest else newest
+            if (timestamp < newest or arrived == now) and now - behind - self.transit < _HOPELESS:
+                self._recovered.append((now, now - behind))
+        if self._newest is None or timestamp > self._newest[1]:
+            self._newest = now, timestamp
         self._recent.append(now)
         while now - self._recent[0] > _RECOVERY_WINDOW:
             self._recent.popleft()

@@ -396,3 +396,25 @@ def test_once_nothing_is_lost_any_more_nothing_is_waited_for():
     assert buffer.delay > 2 * FRAME
     feed(buffer, lossy_stream(400, lambda index: False, 4, start=20.0, first=500), 35.9, start=20.0)
     assert buffer.delay < 1.1 * FRAME
+
+
+@pytest.mark.parametrize("late", [0.1, 0.2])
+def test_frames_that_are_overtaken_now_and_then_are_waited_for(late):
+    rng = np.random.default_rng(6)
+    overtaken, soon = rng.random(1500) < 0.05, []
+
+    class Watched(PlayoutBuffer):
+        def push(self, state, now, sequence=None):
+            soon.append(self._display_time is None or state.timestamp > self._display_time)
+            super().push(state, now, sequence)
+
+    buffer = Watched(REST)
+    feed(buffer, stream(1500, lambda index: 0.05 + late * overtaken[index]), 59.0)
+    assert np.mean(soon[250:]) > 0.995
+    assert buffer.delay < late + FRAME + 0.01
+
+
+def test_what_is_hopelessly_late_is_not_waited_for():
+    buffer = PlayoutBuffer(REST)
+    feed(buffer, stream(600, lambda index: 0.05 + 0.9 * (index % 50 == 7)), 23.0)
+    assert buffer.delay < 1.1 * FRAME

@@ -19,6 +19,7 @@ from signaling.impairment import (
     Impairment,
     ImpairmentError,
 )
+from tests.signaling.bad_network import impaired, outage
 
 
 def link(text="", seed=1, **fields):
@@ -179,21 +180,21 @@ async def arrivals(a, b, count=60, interval=0.02):
 
 async def test_delay_at_the_sockets_is_that_of_one_way(meet):
     a, b = await meet()
-    a.impairment = Impairment.parse("delay=80ms")
-    came = await arrivals(a, b)
-    assert len(came) == 60
-    delays = sorted(delay for _, delay in came)
-    assert delays[0] >= 0.08
-    assert delays[30] < 0.13
-    await asyncio.sleep(1.5)
+    with impaired(a, "delay=80ms"):
+        came = await arrivals(a, b)
+        assert len(came) == 60
+        delays = sorted(delay for _, delay in came)
+        assert delays[0] >= 0.08
+        assert delays[30] < 0.13
+        await asyncio.sleep(1.5)
     # There and back.
     assert a._clock._samples[-1][0] >= 0.16
 
 
 async def test_doubled_and_overtaken_datagrams_reach_the_application_once(meet):
     a, b = await meet()
-    a.impairment = Impairment.parse("duplicate=0.3,reorder=0.2")
-    came = await arrivals(a, b, interval=0.04)
+    with impaired(a, "duplicate=0.3,reorder=0.2"):
+        came = await arrivals(a, b, interval=0.04)
     numbers = [number for number, _ in came]
     assert sorted(numbers) == list(range(60))
     assert numbers != sorted(numbers)
@@ -202,28 +203,25 @@ async def test_doubled_and_overtaken_datagrams_reach_the_application_once(meet):
 async def test_an_outage_is_survived_and_the_first_message_after_it_comes_at_once(meet):
     a, b = await meet()
     await arrivals(a, b, 10)
-    for peer in (a, b):
-        peer.impairment = Impairment(burst=2999.0, burst_every=3000.0)
-        peer._meter._links = tuple(ImpairedLink(peer.impairment, time.monotonic() - 1.0) for _ in range(2))
     reach = []
     controls_before = a.statistics.control.messages_out
-    for number in range(500):
-        a.send_face(f"{number:04}{time.monotonic():.6f}".encode().ljust(40))
-        reach.append((a.out_of_reach, b.out_of_reach))
-        await asyncio.sleep(0.02)
+    with outage(a, b):
+        for number in range(250):
+            # With its repetitions a frame takes as much as this.
+            a.send_face(f"{number:04}{time.monotonic():.6f}".encode().ljust(200))
+            reach.append((a.out_of_reach, b.out_of_reach))
+            await asyncio.sleep(0.04)
+        came = []
+        b.on_face(lambda data: came.append((int(data[:4]), time.monotonic())))
+    ended = time.monotonic()
     assert reach[0] == (False, False)
     assert reach[-1] == (True, True)
     assert not a.ended.done()
     assert not b.ended.done()
     # Signs of life do not pile up meanwhile.
     assert a.statistics.control.messages_out - controls_before <= 2
-    came = []
-    b.on_face(lambda data: came.append((int(data[:4]), time.monotonic())))
-    for peer in (a, b):
-        peer.impairment = None
-    ended = time.monotonic()
     for number in range(500, 600):
-        a.send_face(f"{number:04}{time.monotonic():.6f}".encode().ljust(40))
+        a.send_face(f"{number:04}{time.monotonic():.6f}".encode().ljust(200))
         await asyncio.sleep(0.04)
     assert came[0][1] - ended < 0.25
     assert len([number for number, _ in came if number >= 500]) >= 95
