@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import UsageError
+from codec.operating_point import NORMAL, OPERATING_POINTS
 from signaling.impairment import Impairment, ImpairmentError
 
 DEFAULT_SERVER = "ws://127.0.0.1:8765"
+DEFAULT_POINT = NORMAL.name
 SERVER_VARIABLE = "NERFCALL_SERVER"
 """Set in the environment, it names the rendezvous server that is used without --server."""
 
@@ -87,6 +89,17 @@ def add_headless_arguments(parser: argparse.ArgumentParser) -> None:
         "--trace",
         metavar="OUT.json",
         help="write when what happened to each frame to a file at the end, for chrome://tracing or ui.perfetto.dev",
+    )
+
+
+def add_point_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare how finely a face is sent."""
+    parser.add_argument(
+        "--point",
+        choices=[point.name for point in OPERATING_POINTS],
+        default=DEFAULT_POINT,
+        help="how finely the face is sent as long as the network carries it: thrifty takes half the rate, and its"
+        f" frames wait up to 80 ms for each other (default: {DEFAULT_POINT})",
     )
 
 

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 def add_preview_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the network is made to do."""
-    from app.call_options import add_headless_arguments, add_impairment_arguments
+    from app.call_options import add_headless_arguments, add_impairment_arguments, add_point_argument
     from app.commands.receive import add_render_arguments
 
     add_impairment_arguments(parser)
+    add_point_argument(parser)
     add_render_arguments(parser)
     add_headless_arguments(parser)
 

@@ -14,7 +14,14 @@ from codec.frame_record import FrameHistory, FrameRecord
 from codec.message import Message
 from codec.packet import SEQUENCE_MODULUS, TIMESTAMP_MODULUS, Packet, short_id
 from codec.predicted_frame import alone_record, decode_frame, decode_held
-from codec.predicted_packet import HELD, SHORT_SEQUENCE_MODULUS, PredictedPacket, checksum, is_predicted
+from codec.predicted_packet import (
+    HELD,
+    SHORT_SEQUENCE_MODULUS,
+    PredictedPacket,
+    checksum,
+    is_predicted,
+    short_sequence,
+)
 from codec.prediction import GAPS, PredictionTables, context_of
 from codec.quantiser import state_from_parameters
 from codec.tables import CodecTables
@@ -109,7 +116,7 @@ class FrameDecoder:
         if self._newest_sequence is None or len(data) < 2:
             return False
         if is_predicted(data):
-            return self._unwrap_short(data[1], self._newest_sequence) in self._lately
+            return self._unwrap_short(short_sequence(data), self._newest_sequence) in self._lately
         with suppress(PacketError):
             header = Packet.parse(data).header
             sequence = _nearest(header.sequence, self._newest_sequence, SEQUENCE_MODULUS)
@@ -135,10 +142,11 @@ class FrameDecoder:
             raise PacketError("A packet is predicted from a frame that has not come.")
         if checksum(self._context, sequence, header, packet.payload, newest, before) != packet.checksum:
             raise PacketError("A packet is damaged, or the two sides differ in what went before: wrong checksum.")
+        point = newest.point if header.point is None else header.point
         if header.order == HELD:
             record = decode_held(sequence, packet.payload, newest)
         else:
-            record = decode_frame(tables, header.point, sequence, packet.payload, newest, before)
+            record = decode_frame(tables, point, sequence, packet.payload, newest, before)
         parameters = tables.parameters(record.values)
         _check_turn(parameters)
         self._history.add(record)

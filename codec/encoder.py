@@ -18,7 +18,7 @@ from codec.frame_record import FrameHistory, FrameRecord
 from codec.operating_point import NORMAL, OPERATING_POINTS
 from codec.packet import SEQUENCE_MODULUS, TIMESTAMP_MODULUS, FrameHeader, Packet, short_id
 from codec.predicted_frame import alone_record, encode_frame, encode_held, unchanged
-from codec.predicted_packet import HELD, SHORT_SEQUENCE_MODULUS, PredictedHeader, PredictedPacket, checksum
+from codec.predicted_packet import HELD, PredictedHeader, PredictedPacket, checksum
 from codec.prediction import GAPS, PredictionTables, context_of
 from codec.quantiser import state_parameters
 from codec.tables import CodecTables
@@ -140,13 +140,13 @@ class FrameEncoder:
         order, point = int(before is not None), OPERATING_POINTS.index(self.point)
         target = tables.units(parameters)
         if unchanged(point, target, newest):
-            before, order, point = None, HELD, 0
+            before, order = None, HELD
             payload, record = encode_held(self._sequence, timestamp, newest)
         else:
             payload, record = encode_frame(tables, point, self._sequence, target, timestamp, newest, before)
         self._sent.add(record)
         gap = self._sequence - newest.sequence
-        header = PredictedHeader(self._sequence % SHORT_SEQUENCE_MODULUS, gap, order, point)
+        header = PredictedHeader.of(self._sequence, gap, order, point, newest.point)
         check = checksum(self._context, self._sequence, header, payload, newest, before)
         return PredictedPacket(header, check, payload)
 

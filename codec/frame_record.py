@@ -8,9 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codec.adaptive import MEAN_SCALE, updated_mean
+from codec.operating_point import NORMAL, OPERATING_POINTS
 
 CLOCK_SCALE: Final = 64
 """Units of a frame interval per millisecond."""
+ALONE_POINT: Final = OPERATING_POINTS.index(NORMAL)
+"""The operating point that a frame coded alone stands for."""
 TIMESTAMP_MODULUS: Final = 1 << 16
 """Milliseconds after which the timestamp starts again from 0."""
 
@@ -56,12 +59,16 @@ class FrameRecord:
     clock: FrameClock
     values: NDArray[np.int64] = field(repr=False)
     """(D,) units of :mod:`codec.prediction`."""
+    point: int = ALONE_POINT
+    """The operating point at which it was coded: that of the next frame is most often the same."""
 
     @property
     def check(self) -> int:
         """CRC-16 of all of it but the upper bits of the sequence number: equal on both sides, or they have diverged."""
         clock = self.clock
-        numbers = np.array([self.sequence % (1 << 16), clock.timestamp, clock.interval, clock.spread], np.int64)
+        numbers = np.array(
+            [self.sequence % (1 << 16), clock.timestamp, clock.interval, clock.spread, self.point], np.int64
+        )
         return binascii.crc_hqx(numbers.astype("<i8").tobytes() + self.values.astype("<i8").tobytes(), 0xFFFF)
 
 

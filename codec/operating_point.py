@@ -21,3 +21,12 @@ THRIFTY: Final = OperatingPoint("thrifty", 6, 2)
 
 OPERATING_POINTS: Final = (FINEST, NORMAL, THRIFTY)
 """In the order of their numbers on the wire."""
+
+
+def point_named(name: str) -> OperatingPoint:
+    """Return the operating point of a name; :class:`KeyError` when there is none.
+
+    >>> point_named("thrifty").stride
+    2
+    """
+    return {point.name: point for point in OPERATING_POINTS}[name]

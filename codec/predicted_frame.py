@@ -61,7 +61,7 @@ def encode_frame(
         values[index] = base + residual * step
         errors[index] = values[index] - target[index]
     late = newest.clock.residual(gap, timestamp)
-    record = FrameRecord(sequence, newest.clock.advanced(gap, late), values)
+    record = FrameRecord(sequence, newest.clock.advanced(gap, late), values, point)
     return _payload(tables, point, gap, newest, before, late, residuals), record
 
 
@@ -77,7 +77,7 @@ def encode_held(sequence: int, timestamp: int, newest: FrameRecord) -> tuple[byt
     late = newest.clock.residual(gap, timestamp)
     coder = SymbolEncoder()
     coder.put(table_for(newest.clock.spread), late)
-    return coder.finish(), FrameRecord(sequence, newest.clock.advanced(gap, late), newest.values)
+    return coder.finish(), FrameRecord(sequence, newest.clock.advanced(gap, late), newest.values, newest.point)
 
 
 def decode_held(sequence: int, payload: bytes, newest: FrameRecord) -> FrameRecord:
@@ -129,7 +129,7 @@ def decode_frame(
         raise PacketError("A packet is damaged: its time is out of range.")
     if _payload(tables, point, gap, newest, before, late, residuals) != payload:
         raise PacketError("A packet is damaged: its payload is not the shortest for what it says.")
-    return FrameRecord(sequence, newest.clock.advanced(gap, late), values)
+    return FrameRecord(sequence, newest.clock.advanced(gap, late), values, point)
 
 
 def alone_record(sequence: int, timestamp: int, values: NDArray[np.int64]) -> FrameRecord:

@@ -208,7 +208,7 @@ def test_payloads_that_no_encoder_makes_are_refused(payload, gap, point, second)
     encoder, decoder = call(literal_tables(), tables)
     converse(face_states(20, size=3), encoder, decoder)
     newest, before = decoder.record(19), decoder.record(18) if second else None
-    header = PredictedHeader(19 + gap, gap, int(second), point)
+    header = PredictedHeader.of(19 + gap, gap, int(second), point, newest.point)
     check = checksum(context_of(AVATAR, tables), 19 + gap, header, payload, newest, before)
     face = decodes(decoder, bytes(PredictedPacket(header, check, payload)), 101.0)
     if face is None:

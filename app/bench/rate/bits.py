@@ -14,7 +14,7 @@ from codec.decoder import FrameDecoder, decode_symbols
 from codec.packet import HEADER_SIZE as ALONE_HEADER
 from codec.packet import Packet
 from codec.predicted_frame import step_units
-from codec.predicted_packet import HEADER_SIZE, HELD, PredictedPacket
+from codec.predicted_packet import CHECKSUM_BITS, HEADER_SIZE, HELD, PredictedPacket
 from codec.prediction import PredictionTables
 from codec.quantiser import MOTION_SIZE, POSE_SIZE
 from codec.tables import CodecTables
@@ -27,7 +27,7 @@ PAPER_BITS: Final = 16
 PAPER_SHARE: Final = 0.72
 """The paper codes 16-bit values without loss; its figures say to 0.72 of their size."""
 
-_CHECKSUM_BITS: Final = 16
+_ALONE_CHECKSUM_BITS: Final = 16
 _PACKERS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
     "zlib": lambda data: zlib.compress(data, 9),
     "bz2": lambda data: bz2.compress(data, 9),
@@ -44,7 +44,7 @@ def alone_bits(tables: CodecTables, packet: Packet) -> list[float]:
             costs.append(tables.residuals[index].cost(symbol - tables.predict(index, offsets)))
             offsets.append(symbol - tables.centres[index])
     # Its time stamp lies in the header.
-    return _parts(8 * len(packet), 8 * ALONE_HEADER - _CHECKSUM_BITS, 0.0, costs)
+    return _parts(8 * len(packet), 8 * ALONE_HEADER, _ALONE_CHECKSUM_BITS, 0.0, costs)
 
 
 def predicted_bits(tables: PredictionTables, packet: PredictedPacket, decoder: FrameDecoder) -> list[float]:
@@ -54,24 +54,27 @@ def predicted_bits(tables: PredictionTables, packet: PredictedPacket, decoder: F
     before = decoder.record(sequence - header.gap - 1) if header.order == 1 else None
     assert record is not None
     assert newest is not None
+    point = record.point
     late = table_for(newest.clock.spread).cost(newest.clock.residual(header.gap, record.clock.timestamp))
     costs: list[float] = []
     if header.order != HELD:
         known = (newest.values, None if before is None else before.values)
-        predicted = tables.predict(header.point, header.gap, *known)
-        rows = tables.residual_tables(header.point, header.gap, *known)
+        predicted = tables.predict(point, header.gap, *known)
+        rows = tables.residual_tables(point, header.gap, *known)
         for index, table in enumerate(rows):
             base = tables.within(index, int(predicted[index]), record.values[:index] - predicted[:index])
-            costs.append(table.cost((int(record.values[index]) - base) // step_units(header.point)))
-    return _parts(8 * len(packet), 8 * HEADER_SIZE - _CHECKSUM_BITS, late, costs)
+            costs.append(table.cost((int(record.values[index]) - base) // step_units(point)))
+    header_bits = 8 * (HEADER_SIZE + len(header.detail))
+    return _parts(8 * len(packet), header_bits, CHECKSUM_BITS, late, costs)
 
 
-def _parts(total: int, header: int, time: float, costs: list[float]) -> list[float]:
+def _parts(total: int, header: int, check: int, time: float, costs: list[float]) -> list[float]:
+    """Return the bits of `PARTS` of a packet of ``total`` bits, whose header is so long with its checksum."""
     pose, torso, expression = (
         sum(costs[part]) for part in (slice(POSE_SIZE), slice(POSE_SIZE, MOTION_SIZE), slice(MOTION_SIZE, None))
     )
-    used = header + _CHECKSUM_BITS + time + pose + torso + expression
-    return [float(header), float(_CHECKSUM_BITS), time, pose, torso, expression, total - used]
+    used = header + time + pose + torso + expression
+    return [float(header - check), float(check), time, pose, torso, expression, total - used]
 
 
 def other_rates(parameters: NDArray[np.float64], steps: NDArray[np.float64], fps: float) -> dict[str, float]:

@@ -12,6 +12,7 @@ from app.bench.report.markdown import Row
 from app.bench.report.pictures import columns, write_film, write_picture
 from app.bench.report.provenance import provenance
 from app.bench.report.quality import AS_PUBLISHED, losses, main_table, mean_rows, quality_page, quality_rows
+from app.bench.report.rate import rate_page
 from app.bench.report.rate_distortion import plot_name, rate_distortion_page
 from app.bench.report.resolution import resolution_page
 from app.bench.report.speed import speed_page
@@ -27,6 +28,7 @@ PAGES = {
     "rate-distortion": "quality over rate, with Bjøntegaard differences (fig. 5)",
     "resolution": "the same bits at every size (fig. 6)",
     "ablation": "with and without the consistency code and the embedding (table 3)",
+    "rate": "where the bits of our stream go, and what fewer of them cost",
     "speed": "how fast it is",
     "tracking": "how exact, how steady and how late the face tracker is",
     "loss": "what our stream does over networks that lose, delay, reorder and fail",
@@ -72,6 +74,8 @@ def write_report(folder: Path, output: Path, pictures_of: Sequence[str] = ()) ->
         pages["resolution"] = resolution_page(results["resolution"], output)
     if results["ablation"]:
         pages["ablation"] = ablation_page(results["ablation"])
+    if results["rate"]:
+        pages["rate"] = rate_page(results["rate"], output)
     if speed:
         pages["speed"] = speed_page(speed)
     if tracking:
