@@ -27,7 +27,7 @@ MIN_RATE: Final = 1000.0
 _TICK: Final = 1e-6
 """Seconds between two that leave a queue: timers of one moment go off in any order."""
 
-_NUMBER: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)([a-z]*)")
+_NUMBER: Final = re.compile(r"(\d{1,10}(?:\.\d{1,9})?)([a-z]*)")
 _SECONDS: Final = {"ms": 1e-3, "s": 1.0}
 _BITS: Final = {"bit": 1.0, "kbit": 1e3, "mbit": 1e6}
 _FORM: Final = "write it like loss=0.1,delay=80ms,jitter=20ms,burst=500ms/10s,reorder=0.02,duplicate=0.02,rate=64kbit"

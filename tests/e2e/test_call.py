@@ -399,8 +399,8 @@ async def test_the_delay_follows_the_jitter_and_shrinks_again(server):
             while not peers:
                 await asyncio.sleep(0.05)
             peers[0].impairment = how and Impairment.parse(how)
-            # The estimate looks back 3 s, and the display time follows it at half speed at least.
-            await asyncio.sleep(5.0)
+            # The estimate looks back 10 s at most.
+            await asyncio.sleep(12.0 if name == "after" else 5.0)
             delays[name] = receiver._playout.delay
         receiver.stop()
 

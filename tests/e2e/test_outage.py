@@ -29,9 +29,10 @@ async def test_a_call_goes_on_after_an_outage(server, seconds):
                 seen["here"].append(receiver.state()[0].label)
                 seen["there"].append(sender.state()[0].label)
             seen["shown"].append(receiver._playout._shown)
-        came = len(peers)
+        came = receiver._playout.statistics.received
         await asyncio.sleep(3.0)
-        seen["after"] = receiver.state()[0].label, sender.state()[0].label, len(peers) - came
+        frames = receiver._playout.statistics.received - came
+        seen["after"] = receiver.state()[0].label, sender.state()[0].label, frames
         seen["control"] = control.bytes_out + control.bytes_in - before
         receiver.stop()
 
@@ -47,7 +48,8 @@ async def test_a_call_goes_on_after_an_outage(server, seconds):
         np.testing.assert_allclose(seen["shown"][0].expression, rest.expression, atol=0.01)
     here, there, came = seen["after"]
     assert (here, there) == ("Live", "Live")
-    assert came > 55
+    # All of them, or every second one where the machine is busy and the sender takes that for a slow network.
+    assert came > 30
     # Signs of life and reports, and nothing else, crossed the control channel: the avatar is known.
     assert seen["control"] < 20_000
     assert receiver.packets_damaged == 0
