@@ -21,7 +21,7 @@ from app.capture.source import Frame, Source
 from app.loaded import DrivenAvatar
 from app.receiver import ended_status, measure, until_stopped
 from app.recording_player import paced_states
-from app.sending_policy import Plan, SendingPolicy
+from app.sending_policy import FPS, Plan, SendingPolicy
 from app.session import REFUSED, Handshake, Hello, Rights, Role, shake_hands
 from app.window import figures
 from app.window.figures import Status
@@ -40,6 +40,9 @@ MAX_FPS: Final = 25.0
 
 MAX_DELIVERED: Final = 64
 """Messages known to be delivered that wait to be taken note of; of more, the oldest are of no use any more."""
+
+CAPTURED: Final = 25
+"""Frames over which the camera's rate is taken."""
 
 ADAPT_SECONDS: Final = 0.25
 """Between looking at what the network is like."""
@@ -144,7 +147,9 @@ class Sender:
         self._policy = SendingPolicy(point)
         self._link = LinkMeter()
         # From the event loop to the worker: replaced as a whole.
-        self._plan = self._policy.plan(LinkState(), 0.0)
+        self._plan = self._policy.plan(LinkState(), FPS, 0.0)
+        # From the worker to the event loop: time stamps of the camera's last frames.
+        self._captured: deque[float] = deque(maxlen=CAPTURED)
         self._stop = threading.Event()
         self._status = figures.connecting()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -257,7 +262,8 @@ class Sender:
                 if self._stop.is_set():
                     break
                 plan = self._plan
-                if index % plan.point.stride == 0 and (message := self._next_message(state, plan)) is not None:
+                self._captured.append(state.timestamp)
+                if index % plan.stride == 0 and (message := self._next_message(state, plan)) is not None:
                     self._loop.call_soon_threadsafe(self._send, peer, message)
             if (message := self._bundler.close(self._plan.repeats)) is not None:
                 self._loop.call_soon_threadsafe(self._send, peer, message)
@@ -315,9 +321,22 @@ class Sender:
         while True:
             now = time.monotonic()
             link = self._link.state(now)
-            self._plan = plan = self._policy.plan(link, now)
+            # Copied in one go, as the worker goes on adding.
+            fps = frame_rate(tuple(self._captured))
+            self._plan = plan = self._policy.plan(link, fps, now)
             self.meter.sending(OPERATING_POINTS.index(plan.point), plan.frames, plan.repeats, link.loss)
             await asyncio.sleep(ADAPT_SECONDS)
+
+
+def frame_rate(times: Sequence[float]) -> float:
+    """Return the frames a second of time stamps in a row, 25 as long as there are few.
+
+    >>> frame_rate([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
+    10.0
+    """
+    intervals = np.diff(times)
+    usual = float(np.median(intervals)) if len(intervals) > 4 else 0.0
+    return round(1.0 / usual, 3) if usual > 0.0 else FPS
 
 
 def thinned(frames: Iterator[Frame], fps: float) -> Iterator[Frame]:
