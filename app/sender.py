@@ -29,7 +29,6 @@ from codec.encoder import FrameEncoder
 from codec.face_state import FaceState
 from codec.message import Bundler, Outgoing
 from codec.operating_point import NORMAL, OPERATING_POINTS, OperatingPoint
-from codec.packet import Packet
 from signaling.ice_servers import IceServers
 from signaling.identity import OwnerKey, make_nonce
 from signaling.link import LinkMeter, LinkState
@@ -286,8 +285,8 @@ class Sender:
         encoder.point = plan.point
         sequence = encoder.sequence
         packet = encoder.encode(state, self._bundler.along)
-        alone = isinstance(packet, Packet)
-        return self._bundler.add(sequence, bytes(packet), alone=alone, frames=plan.frames, repeats=plan.repeats)
+        urgent = encoder.waits_for(packet)
+        return self._bundler.add(sequence, bytes(packet), urgent=urgent, frames=plan.frames, repeats=plan.repeats)
 
     def _work_done(self, failure: BaseException | None) -> None:
         assert self._finished is not None
@@ -305,7 +304,7 @@ class Sender:
 
     def _send(self, peer: Peer, message: Outgoing) -> None:
         now = time.monotonic()
-        if peer.send_face(message.data, (self._link.sent(now), message.frames), urgent=message.alone):
+        if peer.send_face(message.data, (self._link.sent(now), message.frames), urgent=message.urgent):
             self.meter.message_sent(len(message.data), message.new, now)
         else:
             self._link.held_back(now)
