@@ -2,7 +2,9 @@
 
 import pytest
 
+from app.sender import frame_rate
 from app.sending_policy import (
+    FPS,
     LATENCY,
     MOST_PATIENCE,
     MOST_REPEATS,
@@ -84,3 +86,16 @@ def test_repetitions_are_few_where_the_network_is_too_slow():
     policy = SendingPolicy()
     plans, _ = run(policy, LinkState(loss=0.4, queueing=1.0), 10, 0.0)
     assert [plan.repeats for plan in dict.fromkeys(plans)] == [3, 2, 1]
+
+
+@pytest.mark.parametrize("fps", [8.0, 15.0, 25.0])
+def test_the_cameras_rate_is_that_of_its_usual_frames(fps):
+    times = [index / fps + 0.001 * (index % 3) for index in range(25)]
+    # A pause is none of its rate.
+    assert frame_rate([*times[:20], *(time + 2.0 for time in times[20:])]) == pytest.approx(fps, rel=0.05)
+    assert frame_rate(times[:3]) == frame_rate([]) == frame_rate([1.0] * 25) == FPS
+
+
+def test_a_slow_camera_sends_all_it_has_and_waits_for_no_other_frame():
+    assert SendingPolicy(THRIFTY).plan(CALM, 8.0, 0.0) == Plan(THRIFTY, 1, 1, 0)
+    assert str(SendingPolicy(THRIFTY).plan(CALM, 25.0, 0.0)) == "thrifty, every 2, 2 a message, 0 again"
