@@ -22,7 +22,7 @@ from app.latency import SENDER_STAGES, StageLog
 from app.loaded import DrivenAvatar
 from app.receiver import ended_status, measure, until_stopped
 from app.recording_player import paced_states
-from app.sending_policy import Plan, SendingPolicy
+from app.sending_policy import FPS, Plan, SendingPolicy
 from app.session import REFUSED, Handshake, Hello, Rights, Role, shake_hands
 from app.window import figures
 from app.window.figures import Status
@@ -30,7 +30,6 @@ from codec.encoder import FrameEncoder
 from codec.face_state import FaceState
 from codec.message import Bundler, Outgoing
 from codec.operating_point import NORMAL, OPERATING_POINTS, OperatingPoint
-from codec.packet import Packet
 from signaling.ice_servers import IceServers
 from signaling.identity import OwnerKey, make_nonce
 from signaling.link import LinkMeter, LinkState
@@ -41,6 +40,9 @@ MAX_FPS: Final = 25.0
 
 MAX_DELIVERED: Final = 64
 """Messages known to be delivered that wait to be taken note of; of more, the oldest are of no use any more."""
+
+CAPTURED: Final = 25
+"""Frames over which the camera's rate is taken."""
 
 ADAPT_SECONDS: Final = 0.25
 """Between looking at what the network is like."""
@@ -152,7 +154,9 @@ class Sender:
         self._policy = SendingPolicy(point)
         self._link = LinkMeter()
         # From the event loop to the worker: replaced as a whole.
-        self._plan = self._policy.plan(LinkState(), 0.0)
+        self._plan = self._policy.plan(LinkState(), FPS, 0.0)
+        # From the worker to the event loop: time stamps of the camera's last frames.
+        self._captured: deque[float] = deque(maxlen=CAPTURED)
         self._stop = threading.Event()
         self._status = figures.connecting()
         self._peer: Peer | None = None
@@ -226,7 +230,7 @@ class Sender:
             agreement = await shake_hands(peer, self._handshake, self._told)
             self._encoder.predicts = agreement.prediction
             self._policy.bundles = agreement.bundles
-            self._plan = self._policy.plan(LinkState(), 0.0)
+            self._plan = self._policy.plan(LinkState(), FPS, 0.0)
             peer.exchange_reports(self.meter.report, lambda report: self.meter.take_report(report, time.monotonic()))
             peer.on_delivered(self._take_delivered)
             self._status, self._peer = figures.live(), peer
@@ -279,7 +283,8 @@ class Sender:
                 if self._stop.is_set():
                     break
                 plan = self._plan
-                if index % plan.point.stride == 0 and (message := self._next_message(state, plan)) is not None:
+                self._captured.append(state.timestamp)
+                if index % plan.stride == 0 and (message := self._next_message(state, plan)) is not None:
                     self._loop.call_soon_threadsafe(self._send, peer, message)
             if (message := self._bundler.close(self._plan.repeats)) is not None:
                 self._loop.call_soon_threadsafe(self._send, peer, message)
@@ -304,8 +309,8 @@ class Sender:
         packet = encoder.encode(state, self._bundler.along)
         moments = state.timestamp, self._face.began, tracked, time.monotonic()
         self.stages.add(sequence, *moments, stages=SENDER_STAGES)
-        alone = isinstance(packet, Packet)
-        return self._bundler.add(sequence, bytes(packet), alone=alone, frames=plan.frames, repeats=plan.repeats)
+        urgent = encoder.waits_for(packet)
+        return self._bundler.add(sequence, bytes(packet), urgent=urgent, frames=plan.frames, repeats=plan.repeats)
 
     def _work_done(self, failure: BaseException | None) -> None:
         assert self._finished is not None
@@ -323,7 +328,7 @@ class Sender:
 
     def _send(self, peer: Peer, message: Outgoing) -> None:
         now = time.monotonic()
-        if peer.send_face(message.data, (self._link.sent(now), message.frames), urgent=message.alone):
+        if peer.send_face(message.data, (self._link.sent(now), message.frames), urgent=message.urgent):
             self.meter.message_sent(len(message.data), message.new, now)
         else:
             self._link.held_back(now)
@@ -339,9 +344,22 @@ class Sender:
         while True:
             now = time.monotonic()
             link = self._link.state(now)
-            self._plan = plan = self._policy.plan(link, now)
+            # Copied in one go, as the worker goes on adding.
+            fps = frame_rate(tuple(self._captured))
+            self._plan = plan = self._policy.plan(link, fps, now)
             self.meter.sending(OPERATING_POINTS.index(plan.point), plan.frames, plan.repeats, link.loss)
             await asyncio.sleep(ADAPT_SECONDS)
+
+
+def frame_rate(times: Sequence[float]) -> float:
+    """Return the frames a second of time stamps in a row, 25 as long as there are few.
+
+    >>> frame_rate([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
+    10.0
+    """
+    intervals = np.diff(times)
+    usual = float(np.median(intervals)) if len(intervals) > 4 else 0.0
+    return round(1.0 / usual, 3) if usual > 0.0 else FPS
 
 
 def thinned(frames: Iterator[Frame], fps: float) -> Iterator[Frame]:

@@ -415,16 +415,17 @@ async def test_the_delay_follows_the_jitter_and_shrinks_again(server):
 async def test_the_way_of_sending_changes_without_a_break_in_the_picture(server):
     plans = [
         Plan(NORMAL),
-        Plan(NORMAL, 2, 1),
-        Plan(THRIFTY, 2, 0),
-        Plan(THRIFTY, 4, 2),
-        Plan(FINEST, 1, 4),
-        Plan(NORMAL, 3, 3),
+        Plan(NORMAL, 1, 2, 1),
+        Plan(THRIFTY, 2, 2, 0),
+        Plan(THRIFTY, 2, 4, 2),
+        Plan(FINEST, 1, 1, 4),
+        Plan(NORMAL, 1, 3, 3),
     ]
     taken = []
 
     class Changing:
-        def plan(self, link, now):
+        def plan(self, link, fps, now):
+            assert 20.0 < fps < 30.0
             taken.append(plans[len(taken) // 3 % len(plans)])
             return taken[-1]
 

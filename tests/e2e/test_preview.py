@@ -108,7 +108,9 @@ def test_the_figures_of_a_preview_with_loss(tmp_path, files):
     assert {"frames_sent", "frames_received", "frames_rendered", "fps_rendered", "payload_kbps"} <= set(figures)
     assert {"wire_kbps_out", "wire_kbps_in", "latency_ms", "render_ms", "device"} <= set(figures)
     assert (figures["width"], figures["height"]) == (96, 64)
-    assert 0.6 * figures["frames_sent"] < figures["frames_received"] < 0.95 * figures["frames_sent"]
+    # What is lost is noticed after a moment, and from then on frames are said again.
+    assert 0.8 * figures["frames_sent"] < figures["frames_received"] <= figures["frames_sent"]
+    assert figures["repeats"] >= 2
     assert figures["wire_kbps_in"] > figures["payload_kbps"]
     assert 0 < figures["latency_ms"]["median"] < 500
     assert f"{figures['payload_kbps']:.1f} kbit/s" in result.stdout
