@@ -10,6 +10,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from app.call_statistics import CallMeter, CallStatistics, write_json
+from app.latency import StageLog, stage_figures
+from app.trace import write_trace
 from app.window.figures import Status
 from signaling.errors import SignalingError
 from signaling.peer import Ending
@@ -21,6 +23,7 @@ class Call(Protocol):
     """A sender or receiver."""
 
     meter: CallMeter
+    stages: StageLog
 
     def state(self) -> tuple[Status, CallStatistics]:
         """Return the state in words and the figures."""
@@ -51,9 +54,11 @@ def run_in_terminal(call: Call, main: Callable[[], Coroutine[Any, Any, Ending]])
 
 
 def report_end(args: argparse.Namespace, call: Call, ending: Ending) -> int:
-    """Say how the call ended, write ``--json``, and return the exit status."""
+    """Say how the call ended, write ``--json`` and ``--trace``, and return the exit status."""
     if args.json is not None:
-        write_json(call.meter.summary(), args.json)
+        write_json(call.meter.summary() | {"stages_ms": stage_figures(call.stages.spans)}, args.json)
+    if args.trace is not None:
+        write_trace(args.trace, call.stages.spans)
     if not ending.farewell:
         raise SignalingError(ending.reason)
     print(ending.reason, flush=True)

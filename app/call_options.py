@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.errors import UsageError
 from codec.operating_point import NORMAL, OPERATING_POINTS
+from signaling.impairment import Impairment, ImpairmentError
 
 DEFAULT_SERVER = "ws://127.0.0.1:8765"
 DEFAULT_POINT = NORMAL.name
@@ -24,8 +25,8 @@ class CallOptions:
     turn: str | None = None
     turn_user: str | None = None
     turn_password: str | None = None
-    loss: float = 0.0
-    """[0, 1): share of arriving datagrams thrown away on purpose."""
+    impairment: Impairment | None = None
+    """How bad the network at this side is made on purpose, both ways."""
     wait: float = 30.0
     """Seconds a receiver waits for the room to be opened."""
 
@@ -39,7 +40,7 @@ class CallOptions:
             turn=args.turn,
             turn_user=args.turn_user,
             turn_password=args.turn_password,
-            loss=args.loss,
+            impairment=args.impairment,
             wait=getattr(args, "wait", 0.0),
         )
 
@@ -58,8 +59,22 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--turn", metavar="HOST[:PORT]", help="TURN server, where no direct way exists (default: none)")
     group.add_argument("--turn-user", metavar="NAME", help="user of the TURN server")
     group.add_argument("--turn-password", metavar="WORD", help="password of the TURN server")
-    group.add_argument(
-        "--loss", type=probability, default=0.0, metavar="P", help="throw away this share of arriving packets, 0 to 0.9"
+    add_impairment_arguments(group)
+
+
+def add_impairment_arguments(parser: argparse._ActionsContainer) -> None:
+    """Declare how bad the network is made on purpose."""
+    example = "loss=0.1,delay=80ms,jitter=20ms,burst=500ms/10s,reorder=0.02,duplicate=0.02,rate=64kbit"
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument(
+        "--impair",
+        dest="impairment",
+        type=impairment,
+        metavar="HOW",
+        help=f"make the network here as bad as this, both ways; any of {example}",
+    )
+    either.add_argument(
+        "--loss", dest="impairment", type=lossy, metavar="P", help="the same as --impair loss=P, 0 to 0.9"
     )
 
 
@@ -70,6 +85,11 @@ def add_headless_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--seconds", type=positive, metavar="N", help="end by itself after N seconds of call")
     group.add_argument("--record", metavar="OUT.mp4", help="record the picture to a video file")
     group.add_argument("--json", metavar="OUT.json", help="write the figures of the call to a file at its end")
+    group.add_argument(
+        "--trace",
+        metavar="OUT.json",
+        help="write when what happened to each frame to a file at the end, for chrome://tracing or ui.perfetto.dev",
+    )
 
 
 def add_point_argument(parser: argparse.ArgumentParser) -> None:
@@ -84,17 +104,23 @@ def add_point_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def check_outputs(args: argparse.Namespace) -> None:
-    """Raise `UsageError` when --json could not be written at the end of the call."""
-    if args.json is not None and not Path(args.json).resolve().parent.is_dir():
-        raise UsageError(f"{args.json}: the folder {Path(args.json).parent} does not exist; make it first")
+    """Raise `UsageError` when --json or --trace could not be written at the end of the call."""
+    for path in (args.json, args.trace):
+        if path is not None and not Path(path).resolve().parent.is_dir():
+            raise UsageError(f"{path}: the folder {Path(path).parent} does not exist; make it first")
 
 
-def probability(text: str) -> float:
-    """Parse a share in [0, 0.9]: beyond that no call comes about."""
-    value = float(text)
-    if not 0.0 <= value <= 0.9:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 0.9")
-    return value
+def impairment(text: str) -> Impairment:
+    """Parse the description of a bad network."""
+    try:
+        return Impairment.parse(text)
+    except ImpairmentError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def lossy(text: str) -> Impairment:
+    """Parse a share in [0, 0.9] of packets that are lost."""
+    return impairment(f"loss={text}")
 
 
 def positive(text: str) -> float:

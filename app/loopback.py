@@ -13,6 +13,7 @@ from app.errors import UserError
 from app.receiver import Receiver
 from app.window.figures import Status, Tone
 from signaling.errors import SignalingError
+from signaling.impairment import Impairment
 from signaling.messages import make_room_code
 from signaling.peer import Ending
 from signaling.server import RendezvousServer
@@ -41,6 +42,8 @@ class SenderCommand:
     share_picture: str | None = None
     point: str = DEFAULT_POINT
     """Name of the operating point."""
+    trace: str | None = None
+    """Where it writes when what happened to each frame."""
 
     def arguments(self, room: str, server: str) -> list[str]:
         """Return its command line."""
@@ -52,6 +55,8 @@ class SenderCommand:
             command.append("--loop")
         if self.share_picture is not None:
             command += ["--share-picture", self.share_picture]
+        if self.trace is not None:
+            command += ["--trace", self.trace]
         return command
 
 
@@ -60,8 +65,10 @@ def starting() -> Status:
     return Status("Starting", "Starting", "The sender is getting ready.", Tone.PATIENT)
 
 
-async def loopback(receiver: Receiver, sender: SenderCommand, *, loss: float, seconds: float | None) -> Ending:
-    """Carry a call with oneself and return how it ended; ``loss`` [0, 1) of the packets are thrown away on purpose.
+async def loopback(
+    receiver: Receiver, sender: SenderCommand, *, impairment: Impairment | None, seconds: float | None
+) -> Ending:
+    """Carry a call with oneself, over a network made as bad as ``impairment`` says, and return how it ended.
 
     ``seconds`` counts from the first packet; None: until the source ends or the receiver is stopped.
 
@@ -71,7 +78,7 @@ async def loopback(receiver: Receiver, sender: SenderCommand, *, loss: float, se
     """
     async with RendezvousServer("127.0.0.1", 0) as server:
         room = make_room_code()
-        options = CallOptions(room, server.url, loss=loss, wait=START_SECONDS)
+        options = CallOptions(room, server.url, impairment=impairment, wait=START_SECONDS)
         process = await _start(sender.arguments(room, server.url))
         # Read all along: a pipe that is full would hold the sender up.
         complaint = asyncio.create_task(_read_bounded(process))
@@ -83,7 +90,13 @@ async def loopback(receiver: Receiver, sender: SenderCommand, *, loss: float, se
             if gone.done() and not receiving.done():
                 await _after_the_sender(process, complaint, receiving, receiver)
             try:
-                return await receiving
+                ending = await receiving
+                if ending.farewell:
+                    # It has heard the goodbye and is about to leave by itself, its files written.
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(STOP_SECONDS):
+                            await asyncio.shield(gone)
+                return ending
             except SignalingError:
                 await _say_why(gone, process, complaint)
                 raise

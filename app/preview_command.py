@@ -2,8 +2,10 @@
 
 import argparse
 import os
+import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from app.call_options import check_outputs
@@ -19,12 +21,10 @@ if TYPE_CHECKING:
 
 def add_preview_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the network is made to do."""
-    from app.call_options import add_headless_arguments, add_point_argument, probability
+    from app.call_options import add_headless_arguments, add_impairment_arguments, add_point_argument
     from app.commands.receive import add_render_arguments
 
-    parser.add_argument(
-        "--loss", type=probability, default=0.0, metavar="P", help="throw away this share of the packets, 0 to 0.9"
-    )
+    add_impairment_arguments(parser)
     add_point_argument(parser)
     add_render_arguments(parser)
     add_headless_arguments(parser)
@@ -46,6 +46,8 @@ class Preview:
         from renderer.budget import FrameBudget
 
         self._args, self._seconds = args, seconds
+        self._scratch = tempfile.TemporaryDirectory(prefix="nerfcall-")
+        self._sender_trace = os.path.join(self._scratch.name, "sender.json")
         loaded = load_avatar(avatar, args.device)
         self.name = str(loaded.meta.get("name") or "")
         camera = loaded.field.camera
@@ -91,18 +93,15 @@ class Preview:
         frame_taken: Callable[[Any], None] = lambda frame: None,
     ) -> "Ending":
         """Carry the call on a window, or on one that is painted for the recorder alone."""
-        from app.loopback import loopback
         from app.window.call import carry_call
 
-        def run() -> "Coroutine[Any, Any, Ending]":
-            return loopback(self.receiver, sender, loss=self._args.loss, seconds=self._seconds)
-
-        return carry_call(make_window, self, run, show=show, recorder=recorder, frame_taken=frame_taken)
+        return carry_call(
+            make_window, self, lambda: self._call(sender), show=show, recorder=recorder, frame_taken=frame_taken
+        )
 
     def in_terminal(self, sender: "SenderCommand") -> "Ending":
         """Carry the call without any picture: a frame counts as painted when it is taken."""
         from app.call_command import run_in_terminal
-        from app.loopback import loopback
 
         def consume() -> None:
             while (frame := self.receiver.mailbox.take(None)) is not None:
@@ -111,21 +110,32 @@ class Preview:
         consumer = threading.Thread(target=consume, name="paint", daemon=True)
         consumer.start()
         try:
-            return run_in_terminal(
-                self.receiver, lambda: loopback(self.receiver, sender, loss=self._args.loss, seconds=self._seconds)
-            )
+            return run_in_terminal(self.receiver, lambda: self._call(sender))
         finally:
             self.receiver.mailbox.close()
             consumer.join()
 
+    def _call(self, sender: "SenderCommand") -> "Coroutine[Any, Any, Ending]":
+        from app.loopback import loopback
+
+        # Both processes are of this machine and have one clock: what the sender saw completes what is seen here.
+        watched = replace(sender, trace=self._sender_trace)
+        return loopback(self.receiver, watched, impairment=self._args.impairment, seconds=self._seconds)
+
     def finish(self, ending: "Ending") -> int:
-        """Print the figures, write ``--json``, and return the exit status."""
+        """Print the figures, write ``--json`` and ``--trace``, and return the exit status."""
         from app.call_statistics import write_json
+        from app.latency import both_sides, stage_figures
+        from app.trace import read_trace, write_trace
         from signaling.errors import SignalingError
 
-        summary = self.receiver.meter.summary()
+        spans = both_sides(read_trace(self._sender_trace), self.receiver.stages.spans)
+        self._scratch.cleanup()
+        summary = self.receiver.meter.summary() | {"stages_ms": stage_figures(spans)}
         if self._args.json is not None:
             write_json(summary, self._args.json)
+        if self._args.trace is not None:
+            write_trace(self._args.trace, spans)
         if summary["frames_received"]:
             print("\n".join(summary_lines(summary)), flush=True)
         if not ending.farewell:
@@ -154,6 +164,8 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
     ]
     if latency["median"] is not None:
         lines.append(f"latency   {latency['median']:.0f} ms from capture to paint, 95 %: {latency['p95']:.0f} ms")
+        stages = [f"{stage} {spread['median']:.0f}" for stage, spread in summary.get("stages_ms", {}).items()]
+        lines += [f"          {', '.join(stages)}"] * bool(stages)
     if render["median"] is not None:
         lines.append(
             f"rendering {render['median']:.0f} ms a frame, 95 %: {render['p95']:.0f} ms, "

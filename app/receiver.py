@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from app.call_options import CallOptions
 from app.call_statistics import CallMeter, CallStatistics
+from app.latency import RECEIVER_STAGES, ArrivalLog, StageLog
 from app.loaded import RenderedAvatar
 from app.mailbox import Mailbox
 from app.session import REFUSED, Handshake, Hello, Rights, Role, shake_hands
@@ -37,8 +38,8 @@ MAX_FPS: Final = 30.0
 """Frames a second that are rendered at most. More than are sent, so that the playout buffer interpolates: a display at
 the very rate of the camera would show some states twice and others never, as their phases drift."""
 
-SILENT_SECONDS: Final = 1.0
-"""Without a packet for so long the connection counts as interrupted."""
+SILENT_SECONDS: Final = 0.7
+"""Without a packet for so long the connection counts as interrupted: what is said again does not reach back further."""
 
 REFUSED_SECONDS: Final = 0.5
 """Between telling the sender that a packet was refused and doing so again: by then it has acted upon it."""
@@ -69,6 +70,10 @@ class RenderedFrame:
     """What was asked for; more than width and height when the render budget lowered them."""
     state: FaceState
     """What it shows, embedded."""
+    begun: float
+    """When its rendering began."""
+    done: float
+    """When it was there."""
 
 
 class Budget(Protocol):
@@ -119,7 +124,10 @@ class Receiver:
         self._render_failure: asyncio.Future[BaseException] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped: asyncio.Event | None = None
+        self._arrivals = ArrivalLog()
         self.meter = CallMeter(device)
+        self.stages = StageLog()
+        """When what happened to each frame that was received, and to each picture that was painted."""
         self.mailbox: Mailbox[RenderedFrame] = Mailbox()
         self.packets_damaged = 0
         """Packets that came but could not be decoded."""
@@ -133,7 +141,14 @@ class Receiver:
         # While nothing comes, the last face is eased to rest under its old time: that is no latency.
         if frame.capture_time > self._newest_painted:
             self._newest_painted = frame.capture_time
-            self.meter.frame_painted(1000.0 * (time.monotonic() - frame.capture_time))
+            now = time.monotonic()
+            self.meter.frame_painted(1000.0 * (now - frame.capture_time))
+            with self._playout_lock:
+                shown = self._arrivals.shown(frame.capture_time)
+            if shown is not None:
+                number, took = shown
+                moments = frame.capture_time + took, frame.begun, frame.done, now
+                self.stages.add(number, *moments, stages=RECEIVER_STAGES[1:])
 
     def state(self) -> tuple[Status, CallStatistics]:
         """Return the state of the call in words, and its figures."""
@@ -177,7 +192,7 @@ class Receiver:
                 opens=False,
                 wait=options.wait,
                 ice=ice,
-                drop_probability=options.loss,
+                impairment=options.impairment,
                 on_joined=joined,
             )
         )
@@ -216,8 +231,10 @@ class Receiver:
         return ending
 
     def _handshake(self, fingerprints: tuple[bytes, bytes]) -> Handshake:
-        hello = Hello(Role.RECEIVER, self._avatar.digest, self._avatar.tables.digest, make_nonce())
-        return Handshake(hello, Rights.of(self._avatar.meta), fingerprints)
+        avatar = self._avatar
+        prediction = b"" if avatar.prediction is None else avatar.prediction.digest
+        hello = Hello(Role.RECEIVER, avatar.digest, avatar.tables.digest, make_nonce(), prediction=prediction)
+        return Handshake(hello, Rights.of(avatar.meta), fingerprints)
 
     async def _until_over(self, peer: Peer, seconds: float | None) -> Ending:
         assert self._stopped is not None
@@ -261,6 +278,9 @@ class Receiver:
             if not late:
                 with self._playout_lock:
                     self._playout.push(state, there, sequence)
+                    captured = state.timestamp - self._clock_offset
+                    self._arrivals.add(sequence, captured, now)
+                self.stages.add(sequence, captured, now, stages=RECEIVER_STAGES)
 
     def _tell_refused(self, peer: Peer, now: float) -> None:
         """Tell the sender that something it knows to have come was not decoded."""
@@ -313,13 +333,14 @@ class Receiver:
 
     def _render(self, state: FaceState, wanted: tuple[int, int]) -> RenderedFrame:
         width, height = self._budget.choose(*wanted)
-        started = time.perf_counter()
+        begun = time.monotonic()
         image = self._avatar.render(state, width, height)
-        seconds = time.perf_counter() - started
+        done = time.monotonic()
+        seconds = done - begun
         self._budget.report(width, height, seconds)
-        self.meter.frame_rendered(1000.0 * seconds, width, height, (width, height) != wanted, time.monotonic())
+        self.meter.frame_rendered(1000.0 * seconds, width, height, (width, height) != wanted, done)
         capture_time = state.timestamp - self._clock_offset
-        return RenderedFrame(image, capture_time, 1000.0 * seconds, width, height, *wanted, state)
+        return RenderedFrame(image, capture_time, 1000.0 * seconds, width, height, *wanted, state, begun, done)
 
     def _current_status(self) -> Status:
         if self._status is not None:

@@ -18,10 +18,11 @@ from app.call_options import CallOptions
 from app.call_statistics import CallMeter, CallStatistics
 from app.capture.pacing import paced
 from app.capture.source import Frame, Source
+from app.latency import SENDER_STAGES, StageLog
 from app.loaded import DrivenAvatar
 from app.receiver import ended_status, measure, until_stopped
 from app.recording_player import paced_states
-from app.sending_policy import Plan, SendingPolicy
+from app.sending_policy import FPS, Plan, SendingPolicy
 from app.session import REFUSED, Handshake, Hello, Rights, Role, shake_hands
 from app.window import figures
 from app.window.figures import Status
@@ -29,7 +30,6 @@ from codec.encoder import FrameEncoder
 from codec.face_state import FaceState
 from codec.message import Bundler, Outgoing
 from codec.operating_point import NORMAL, OPERATING_POINTS, OperatingPoint
-from codec.packet import Packet
 from signaling.ice_servers import IceServers
 from signaling.identity import OwnerKey, make_nonce
 from signaling.link import LinkMeter, LinkState
@@ -40,6 +40,9 @@ MAX_FPS: Final = 25.0
 
 MAX_DELIVERED: Final = 64
 """Messages known to be delivered that wait to be taken note of; of more, the oldest are of no use any more."""
+
+CAPTURED: Final = 25
+"""Frames over which the camera's rate is taken."""
 
 ADAPT_SECONDS: Final = 0.25
 """Between looking at what the network is like."""
@@ -65,6 +68,8 @@ class FaceSource(Protocol):
     """Of the recording that is played; empty for a camera or clip."""
     embedded: bool
     """Whether the expressions are embedded already."""
+    began: float
+    """`time.monotonic` when work on the state yielded last began."""
 
     def states(self, sleep: Callable[[float], object]) -> Iterator[FaceState]:
         """Yield states as they fall due; ``sleep`` waits and may return early."""
@@ -80,11 +85,14 @@ class RecordedFace:
         """Play ``states`` with embedded expressions; ``digest`` is SHA-256 of the recording's file."""
         self._states, self._fps, self._loop = states, fps, loop
         self.embedded = True
+        self.began = 0.0
         self.recording_digest = digest
 
     def states(self, sleep: Callable[[float], object]) -> Iterator[FaceState]:
         """Yield the recorded states with timestamps of now."""
-        return paced_states(self._states, self._fps, self._loop, sleep=sleep)
+        for state in paced_states(self._states, self._fps, self._loop, sleep=sleep):
+            self.began = time.monotonic()
+            yield state
 
     def close(self) -> None:
         """There is nothing to free."""
@@ -96,11 +104,13 @@ class TrackedFace:
     def __init__(self, source: Source, tracker: Tracker, on_picture: Picture | None = None) -> None:
         self._source, self._tracker, self._on_picture = source, tracker, on_picture
         self.embedded = False
+        self.began = 0.0
         self.recording_digest = b""
 
     def states(self, sleep: Callable[[float], object]) -> Iterator[FaceState]:
         """Track the newest picture, again and again."""
         for frame in thinned(paced(self._source, sleep=sleep), MAX_FPS):
+            self.began = time.monotonic()
             if self._on_picture is not None:
                 self._on_picture(frame.image, frame.timestamp)
             yield self._tracker.track(frame.image, frame.timestamp)
@@ -144,17 +154,25 @@ class Sender:
         self._policy = SendingPolicy(point)
         self._link = LinkMeter()
         # From the event loop to the worker: replaced as a whole.
-        self._plan = self._policy.plan(LinkState(), 0.0)
+        self._plan = self._policy.plan(LinkState(), FPS, 0.0)
+        # From the worker to the event loop: time stamps of the camera's last frames.
+        self._captured: deque[float] = deque(maxlen=CAPTURED)
         self._stop = threading.Event()
         self._status = figures.connecting()
+        self._peer: Peer | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped: asyncio.Event | None = None
         self._finished: asyncio.Future[None] | None = None
         self.meter = CallMeter(device)
+        self.stages = StageLog()
+        """When what happened to each frame that was sent."""
 
     def state(self) -> tuple[Status, CallStatistics]:
         """Return the state of the call in words, and its figures."""
-        return self._status, self.meter.snapshot()
+        peer, status = self._peer, self._status
+        if peer is not None and status == figures.live() and peer.out_of_reach:
+            status = figures.reconnecting()
+        return status, self.meter.snapshot()
 
     def stop(self) -> None:
         """End the call from this side."""
@@ -199,7 +217,7 @@ class Sender:
                 server=options.server,
                 opens=True,
                 ice=ice,
-                drop_probability=options.loss,
+                impairment=options.impairment,
                 on_joined=joined,
             )
         )
@@ -209,10 +227,13 @@ class Sender:
         worker = threading.Thread(target=self._work, args=(peer,), name="track", daemon=True)
         measuring: list[asyncio.Task[None]] = []
         try:
-            await shake_hands(peer, self._handshake, self._told)
+            agreement = await shake_hands(peer, self._handshake, self._told)
+            self._encoder.predicts = agreement.prediction
+            self._policy.bundles = agreement.bundles
+            self._plan = self._policy.plan(LinkState(), FPS, 0.0)
             peer.exchange_reports(self.meter.report, lambda report: self.meter.take_report(report, time.monotonic()))
             peer.on_delivered(self._take_delivered)
-            self._status = figures.live()
+            self._status, self._peer = figures.live(), peer
             worker.start()
             measuring = [asyncio.create_task(measure(peer, self.meter)), asyncio.create_task(self._adapt())]
             return await self._until_over(peer, seconds)
@@ -228,7 +249,12 @@ class Sender:
     def _handshake(self, fingerprints: tuple[bytes, bytes]) -> Handshake:
         avatar = self._avatar
         hello = Hello(
-            Role.SENDER, avatar.digest, avatar.tables.digest, make_nonce(), recording=self._face.recording_digest
+            Role.SENDER,
+            avatar.digest,
+            avatar.tables.digest,
+            make_nonce(),
+            recording=self._face.recording_digest,
+            prediction=b"" if avatar.prediction is None else avatar.prediction.digest,
         )
         return Handshake(hello, Rights.of(avatar.meta), fingerprints, self._key)
 
@@ -257,7 +283,8 @@ class Sender:
                 if self._stop.is_set():
                     break
                 plan = self._plan
-                if index % plan.point.stride == 0 and (message := self._next_message(state, plan)) is not None:
+                self._captured.append(state.timestamp)
+                if index % plan.stride == 0 and (message := self._next_message(state, plan)) is not None:
                     self._loop.call_soon_threadsafe(self._send, peer, message)
             if (message := self._bundler.close(self._plan.repeats)) is not None:
                 self._loop.call_soon_threadsafe(self._send, peer, message)
@@ -278,10 +305,12 @@ class Sender:
         while self._delivered:
             encoder.acknowledge(self._delivered.popleft())
         encoder.point = plan.point
-        sequence = encoder.sequence
+        sequence, tracked = encoder.sequence, time.monotonic()
         packet = encoder.encode(state, self._bundler.along)
-        alone = isinstance(packet, Packet)
-        return self._bundler.add(sequence, bytes(packet), alone=alone, frames=plan.frames, repeats=plan.repeats)
+        moments = state.timestamp, self._face.began, tracked, time.monotonic()
+        self.stages.add(sequence, *moments, stages=SENDER_STAGES)
+        urgent = encoder.waits_for(packet)
+        return self._bundler.add(sequence, bytes(packet), urgent=urgent, frames=plan.frames, repeats=plan.repeats)
 
     def _work_done(self, failure: BaseException | None) -> None:
         assert self._finished is not None
@@ -299,7 +328,7 @@ class Sender:
 
     def _send(self, peer: Peer, message: Outgoing) -> None:
         now = time.monotonic()
-        if peer.send_face(message.data, (self._link.sent(now), message.frames), urgent=message.alone):
+        if peer.send_face(message.data, (self._link.sent(now), message.frames), urgent=message.urgent):
             self.meter.message_sent(len(message.data), message.new, now)
         else:
             self._link.held_back(now)
@@ -315,9 +344,22 @@ class Sender:
         while True:
             now = time.monotonic()
             link = self._link.state(now)
-            self._plan = plan = self._policy.plan(link, now)
+            # Copied in one go, as the worker goes on adding.
+            fps = frame_rate(tuple(self._captured))
+            self._plan = plan = self._policy.plan(link, fps, now)
             self.meter.sending(OPERATING_POINTS.index(plan.point), plan.frames, plan.repeats, link.loss)
             await asyncio.sleep(ADAPT_SECONDS)
+
+
+def frame_rate(times: Sequence[float]) -> float:
+    """Return the frames a second of time stamps in a row, 25 as long as there are few.
+
+    >>> frame_rate([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
+    10.0
+    """
+    intervals = np.diff(times)
+    usual = float(np.median(intervals)) if len(intervals) > 4 else 0.0
+    return round(1.0 / usual, 3) if usual > 0.0 else FPS
 
 
 def thinned(frames: Iterator[Frame], fps: float) -> Iterator[Frame]:

@@ -19,7 +19,7 @@ from codec.operating_point import FINEST, NORMAL, THRIFTY, OperatingPoint
 from signaling.link import LinkState
 
 FPS: Final = 25.0
-"""Frames a second of which a stride is counted."""
+"""Frames a second of the camera at which the stride of an operating point is counted."""
 
 LATENCY: Final[Mapping[OperatingPoint, float]] = {FINEST: 0.0, NORMAL: 0.0, THRIFTY: 0.08}
 """Seconds that the first frame of a message may wait for the last."""
@@ -47,13 +47,15 @@ class Plan:
     """How frames are sent."""
 
     point: OperatingPoint
+    stride: int = 1
+    """Of the camera's frames, every so many is sent."""
     frames: int = 1
     """Of a message."""
     repeats: int = 0
     """Messages before that are said again in each."""
 
     def __str__(self) -> str:
-        return f"{self.point.name}, {self.frames} a message, {self.repeats} again"
+        return f"{self.point.name}, every {self.stride}, {self.frames} a message, {self.repeats} again"
 
 
 class SendingPolicy:
@@ -62,6 +64,8 @@ class SendingPolicy:
     def __init__(self, point: OperatingPoint = NORMAL) -> None:
         """``point`` is what the user has chosen."""
         self._point = point
+        self.bundles = True
+        """Whether the other side takes messages of several packets."""
         self._steps = 0
         """Down from what was chosen."""
         self._changed = self._queued = float("-inf")
@@ -69,13 +73,16 @@ class SendingPolicy:
         """Whether the last change was a step up."""
         self._patience = PATIENCE
 
-    def plan(self, link: LinkState, now: float) -> Plan:
-        """Return how to send from ``now`` on."""
+    def plan(self, link: LinkState, fps: float, now: float) -> Plan:
+        """Return how to send from ``now`` on, frames of a camera that takes ``fps`` of them a second."""
         self._follow(link, now)
         point = THRIFTY if self._steps >= 2 else self._point
-        frames = frames_of(point) + (0, 1, 0, 2)[self._steps]
+        if not self.bundles:
+            return Plan(point, stride_of(point, fps))
+        frames = frames_of(point, fps) + (0, 1, 0, 2)[self._steps]
         # Where the network is too slow, repetitions are part of why.
-        return Plan(point, frames, min(repeats_of(link.loss), MOST_REPEATS - self._steps))
+        repeats = min(repeats_of(link.loss), MOST_REPEATS - self._steps)
+        return Plan(point, stride_of(point, fps), frames, repeats)
 
     def _follow(self, link: LinkState, now: float) -> None:
         since = now - self._changed
@@ -95,13 +102,23 @@ class SendingPolicy:
         self._steps, self._changed = steps, now
 
 
-def frames_of(point: OperatingPoint) -> int:
-    """Return how many frames of an operating point a message has, by the time that they may wait.
+def stride_of(point: OperatingPoint, fps: float) -> int:
+    """Return of how many of the camera's frames one is sent: of those of a slow camera, more.
 
-    >>> [frames_of(point) for point in (FINEST, NORMAL, THRIFTY)]
-    [1, 1, 2]
+    >>> [stride_of(THRIFTY, fps) for fps in (25.0, 15.0, 8.0)]
+    [2, 1, 1]
     """
-    return 1 + int(LATENCY[point] * FPS / point.stride + 1e-6)
+    return max(1, round(point.stride * fps / FPS))
+
+
+def frames_of(point: OperatingPoint, fps: float) -> int:
+    """Return how many frames of an operating point a message has, by the time that they may wait for each other.
+
+    >>> [frames_of(point, 25.0) for point in (FINEST, NORMAL, THRIFTY)], frames_of(THRIFTY, 8.0)
+    ([1, 1, 2], 1)
+    """
+    # A camera is not quite regular: a tenth longer is as good.
+    return 1 + int(1.1 * LATENCY[point] * fps / stride_of(point, fps))
 
 
 def repeats_of(loss: float) -> int:

@@ -6,6 +6,7 @@ proves that it is the one, where the avatar has an owner, and the receiver accep
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -30,6 +31,13 @@ MISFIT_SECONDS: Final = 0.5
 """How long a side that found a misfit waits for the other to find it too."""
 
 DIGEST_SIZE: Final = 32
+
+BUNDLES: Final = "bundles"
+"""Takes messages of several packets (`codec.message`), some of which had come before."""
+CAPABILITIES: Final = frozenset({BUNDLES})
+"""What this program can do beyond what its codec version says. What a peer lacks of it is done without."""
+MAX_CAPABILITIES: Final = 32
+_CAPABILITY: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
 class SessionError(UserError):
@@ -57,6 +65,9 @@ class Hello:
     codec: int = CODEC_VERSION
     recording: bytes = b""
     """Sender: SHA-256 of the recording that it plays, 32 bytes; empty for a camera or a clip."""
+    prediction: bytes = b""
+    """Digest of the prediction tables, 32 bytes; empty on a side that codes and decodes each frame alone."""
+    capabilities: frozenset[str] = CAPABILITIES
 
     def message(self) -> dict[str, Any]:
         """Return the control message."""
@@ -69,6 +80,8 @@ class Hello:
             "tables": self.tables.hex(),
             "nonce": self.nonce.hex(),
             "recording": self.recording.hex(),
+            "prediction": self.prediction.hex(),
+            "capabilities": sorted(self.capabilities),
         }
 
     @classmethod
@@ -86,7 +99,19 @@ class Hello:
             _digest(message.get("nonce"), NONCE_SIZE),
             codec,
             _digest(message.get("recording"), 0, DIGEST_SIZE),
+            _digest(message.get("prediction", ""), 0, DIGEST_SIZE),
+            _capabilities(message.get("capabilities", [])),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What both sides can do."""
+
+    prediction: bool
+    """Frames may be predicted from others."""
+    bundles: bool
+    """Messages may hold several packets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +157,13 @@ class Handshake:
         self._theirs: Hello | None = None
         self.done = False
         """Both sides fit: frames may flow."""
+
+    @property
+    def agreement(self) -> Agreement:
+        """What both sides can do, once it is done."""
+        assert self._theirs is not None
+        shared = self._hello.capabilities & self._theirs.capabilities
+        return Agreement(bool(self._hello.prediction and self._theirs.prediction), BUNDLES in shared)
 
     def start(self) -> list[dict[str, Any]]:
         """Return the first messages."""
@@ -195,6 +227,10 @@ class Handshake:
             )
         if theirs.tables != ours.tables:
             raise SessionError("the peer reads other coding tables from the same avatar: update nerfcall on both sides")
+        if theirs.prediction and ours.prediction and theirs.prediction != ours.prediction:
+            raise SessionError(
+                "the peer reads other prediction tables from the same avatar: update nerfcall on both sides"
+            )
         sender = ours if ours.role is Role.SENDER else theirs
         if not self._rights.may_play(sender.recording):
             raise SessionError("this is a demo avatar: it plays the recording it came with and cannot be driven")
@@ -206,8 +242,8 @@ class OwnershipError(SessionError):
 
 async def shake_hands(
     peer: Peer, make: Callable[[tuple[bytes, bytes]], Handshake], late: Callable[[dict[str, Any]], None]
-) -> None:
-    """Carry out the handshake over a connected peer; later control messages go to ``late``.
+) -> Agreement:
+    """Carry out the handshake over a connected peer, and return what both can do; later messages go to ``late``.
 
     Also waits until the peer's clock is known. Raises `SessionError`, or `PeerLeft` when the peer goes meanwhile.
     """
@@ -249,6 +285,7 @@ async def shake_hands(
         # The other side finds the same from our hello, when it has it: leave it the time.
         await asyncio.wait({peer.ended}, timeout=MISFIT_SECONDS)
     finished.result()
+    return handshake.agreement
 
 
 def _digest(text: object, *sizes: int) -> bytes:
@@ -260,6 +297,15 @@ def _digest(text: object, *sizes: int) -> bytes:
     if data is None or len(data) not in sizes:
         raise _misfit()
     return data
+
+
+def _capabilities(value: object) -> frozenset[str]:
+    """Parse a short list of names; those that this program does not know are kept, and mean nothing to it."""
+    if not isinstance(value, list) or len(value) > MAX_CAPABILITIES:
+        raise _misfit()
+    if not all(isinstance(name, str) and _CAPABILITY.fullmatch(name) for name in value):
+        raise _misfit()
+    return frozenset(value)
 
 
 def _misfit() -> SessionError:

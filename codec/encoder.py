@@ -53,6 +53,8 @@ class FrameEncoder:
         self._sent = FrameHistory()
         self._acknowledged: set[int] = set()
         self._first_usable = self._sequence
+        self.predicts = True
+        """Whether frames may be predicted, where there are tables for that; the receiver must have them as well."""
         self.point = NORMAL
         """The operating point of what comes next; of frames coded alone there is one only. How many of the camera's
         frames are sent is up to the sender."""
@@ -88,7 +90,7 @@ class FrameEncoder:
             parameters = state_parameters(state, self._tables.expression_size)
             usable = self._usable(along)
             newest = self._reference(usable)
-            if newest is None or self._prediction is None:
+            if newest is None or self._prediction is None or not self.predicts:
                 packet = self._alone(parameters, timestamp)
             else:
                 packet = self._predicted(self._prediction, parameters, timestamp, newest, usable)
@@ -99,6 +101,10 @@ class FrameEncoder:
     def sequence(self) -> int:
         """Unwrapped number of the next frame."""
         return self._sequence
+
+    def waits_for(self, packet: Packet | PredictedPacket) -> bool:
+        """Return whether later frames could be predicted from this one, and as yet are from none."""
+        return self._prediction is not None and isinstance(packet, Packet) and packet.header.present
 
     def record(self, sequence: int) -> FrameRecord | None:
         """Return what is kept of a frame that was sent, by its unwrapped number, if it is."""

@@ -72,15 +72,15 @@ class Outgoing:
     """Unwrapped numbers of all frames that whoever gets it has, those that it repeats among them."""
     new: int
     """How many of them are in a message for the first time."""
-    alone: bool
-    """Whether a new one was coded alone: the sender waits to hear that it has come."""
+    urgent: bool
+    """Whether the sender waits to hear that it has come."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Bundle:
     sequences: tuple[int, ...] = ()
     packets: tuple[bytes, ...] = ()
-    alone: bool = False
+    urgent: bool = False
 
 
 class Bundler:
@@ -104,19 +104,19 @@ class Bundler:
         """Numbers of the frames that the next one travels with."""
         return self._open.sequences
 
-    def add(self, sequence: int, packet: bytes, *, alone: bool, frames: int, repeats: int) -> Outgoing | None:
+    def add(self, sequence: int, packet: bytes, *, urgent: bool, frames: int, repeats: int) -> Outgoing | None:
         """Add the next frame, and return the message when it is full.
 
         Args:
             sequence: unwrapped number of the frame.
             packet: of the frame.
-            alone: whether it was coded alone; such a frame does not wait for others.
+            urgent: whether the sender waits to hear that it has come; such a frame does not wait for others.
             frames: that a message has, at most `MOST_FRAMES`.
             repeats: how many bundles of those before are said again, at most `KEPT`.
         """
         opened = self._open
-        self._open = _Bundle((*opened.sequences, sequence), (*opened.packets, packet), opened.alone or alone)
-        if alone or len(packet) > _LONGEST or len(self._open.packets) >= min(frames, self.MOST_FRAMES):
+        self._open = _Bundle((*opened.sequences, sequence), (*opened.packets, packet), opened.urgent or urgent)
+        if urgent or len(packet) > _LONGEST or len(self._open.packets) >= min(frames, self.MOST_FRAMES):
             return self.close(repeats)
         return None
 
@@ -136,4 +136,4 @@ class Bundler:
         self._past = [*self._past[1 - self.KEPT :], bundle]
         packets = sum((one.packets for one in chosen), ())
         sequences = sum((one.sequences for one in chosen), ())
-        return Outgoing(bytes(Message(packets)), sequences, len(bundle.packets), bundle.alone)
+        return Outgoing(bytes(Message(packets)), sequences, len(bundle.packets), bundle.urgent)

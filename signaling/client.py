@@ -1,13 +1,13 @@
 """A peer's side of the rendezvous: join a room, swap session descriptions, hear when the other one goes."""
 
 import asyncio
-import contextlib
 import ssl
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidURI
+from websockets.frames import CloseCode
 
 from signaling.errors import PeerLeft, SignalingError
 from signaling.messages import (
@@ -44,6 +44,9 @@ class Rendezvous:
         self._ended: asyncio.Future[None] = loop.create_future()
         self.peer_gone = asyncio.Event()
         """Set when the server says that the other peer's connection to it has ended."""
+        self.server_gone = asyncio.Event()
+        """Set when the server has ended the connection: it has been stopped, perhaps along with the other peer. A
+        network that carries nothing any more does not set it."""
         for future in (self._joined, self._arrived, self._description, self._ended):
             # A failure goes to all four; those that nobody awaits must not be reported as never retrieved.
             future.add_done_callback(_mark_retrieved)
@@ -145,7 +148,8 @@ class Rendezvous:
         failure = SignalingError(
             f"the rendezvous server at {self._server} has gone: start it again with `nerfcall serve`, or try another"
         )
-        with contextlib.suppress(ConnectionClosed):
+        ended_there = True
+        try:
             async for text in self._websocket:
                 try:
                     self._take(parse(text))
@@ -155,9 +159,14 @@ class Rendezvous:
                 except SignalingError as error:
                     failure = error
                     break
+        except ConnectionClosed as closed:
+            ended_there = closed.sent is None or closed.sent.code != CloseCode.INTERNAL_ERROR
         for future in (self._joined, self._arrived, self._description, self._ended):
             if not future.done():
                 future.set_exception(failure)
+        # The code with which this side gives up a connection over which no ping is answered.
+        if ended_there:
+            self.server_gone.set()
         await self._websocket.close()
 
     def _take(self, message: object) -> None:

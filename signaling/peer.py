@@ -21,7 +21,8 @@ from signaling.datagrams import DatagramMeter, gathering
 from signaling.dtls import short_records
 from signaling.errors import PeerLeft, SignalingError
 from signaling.ice_servers import IceServers
-from signaling.liveness import TICK_SECONDS, Liveness
+from signaling.impairment import Impairment
+from signaling.liveness import SILENT_SECONDS, TICK_SECONDS, Liveness
 from signaling.messages import Description
 from signaling.sctp import call_sctp
 from signaling.statistics import ChannelCounter, WireCounter
@@ -122,13 +123,13 @@ class Peer:
         opens: bool,
         wait: float = 0.0,
         ice: IceServers | None = None,
-        drop_probability: float = 0.0,
+        impairment: Impairment | None = None,
         on_joined: Callable[[bool], None] | None = None,
     ) -> "Peer":
         """Meet the other peer in ``room`` and connect to it.
 
         ``opens`` and ``wait`` as in `Rendezvous.join`; ``on_joined(first)`` is called once the seat is taken, with True
-        when the other one has yet to come. ``drop_probability``, [0, 1), throws away that share of what arrives.
+        when the other one has yet to come. ``impairment`` makes the network at this side bad on purpose, both ways.
         Raises `SignalingError` (`PeerLeft` when the other one vanished meanwhile).
         """
         seat = await Rendezvous.join(server, room, opens=opens, wait=wait)
@@ -139,7 +140,7 @@ class Peer:
             if seat.first:
                 await seat.arrival()
             started = time.monotonic()
-            peer = cls(seat, ice or IceServers(), DatagramMeter(drop_probability), is_loopback(server))
+            peer = cls(seat, ice or IceServers(), DatagramMeter(impairment), is_loopback(server))
             await peer._negotiate()
             peer._connect_seconds = time.monotonic() - started
         except BaseException:
@@ -172,13 +173,18 @@ class Peer:
         return self._clock.known
 
     @property
-    def drop_probability(self) -> float:
-        """[0, 1): share of arriving datagrams that is thrown away on purpose. May be changed at any time."""
-        return self._meter.drop_probability
+    def impairment(self) -> Impairment | None:
+        """How bad the network at this side is made, both ways. May be changed at any time."""
+        return self._meter.impairment
 
-    @drop_probability.setter
-    def drop_probability(self, value: float) -> None:
-        self._meter.drop_probability = value
+    @impairment.setter
+    def impairment(self, value: Impairment | None) -> None:
+        self._meter.impair(value)
+
+    @property
+    def out_of_reach(self) -> bool:
+        """Whether nothing has come from the other side for a while; it may come back."""
+        return self._liveness.silent_seconds >= SILENT_SECONDS
 
     def send_face(self, data: bytes, mark: Any = None, *, urgent: bool = False) -> bool:
         """Send one packet of at most 1100 bytes, or hold it back (False) when the network is behind.
@@ -287,9 +293,21 @@ class Peer:
     async def _beat(self) -> None:
         beats = 0
         while True:
-            self._control.send(self._make_beat())
+            # One that waits for the network already says that this side lives; more would stand in the frames' way
+            # when the network comes back.
+            if beats < FIRST_BEATS or not self._control_waits():
+                self._control.send(self._make_beat())
             beats += 1
             await asyncio.sleep(FIRST_BEAT_SECONDS if beats < FIRST_BEATS else BEAT_SECONDS)
+
+    def _control_waits(self) -> bool:
+        """Return whether a control message has not been acknowledged yet."""
+        sctp = self._connection.sctp
+        assert sctp is not None
+        waiting = (*sctp._sent_queue, *sctp._outbound_queue)
+        return self._control.channel.bufferedAmount > 0 or any(
+            chunk.stream_id == self._control.channel.id for chunk in waiting
+        )
 
     async def _drain(self) -> None:
         """Wait until the other side has acknowledged what was sent."""
@@ -310,9 +328,12 @@ class Peer:
         return beat
 
     async def _watch(self) -> None:
+        warned = False
         while not self.ended.done():
             await asyncio.sleep(TICK_SECONDS)
-            self._liveness.warned = self._seat.peer_gone.is_set()
+            if not warned and (self._seat.peer_gone.is_set() or self._seat.server_gone.is_set()):
+                warned = True
+                self._liveness.warn()
             sctp = self._connection.sctp
             refused = self._control.counter.messages_refused + self._face.counter.messages_refused
             if not self._liveness.tick(self._meter.heard):

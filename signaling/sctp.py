@@ -21,18 +21,31 @@ waits as RFC 9260 (section 6.2) lets it: for every second packet, 200 ms at most
   as long as anything is missing, but what is lost of a face is not sent again, and there is nothing to hurry for;
 - when a packet came twice: then an acknowledgement was probably lost;
 - when the sender asks for it by the I bit (RFC 7053), which it sets on messages that it marks as urgent.
+
+aiortc also sends each chunk as a packet of its own. Here what can wait for the next message goes along with it (RFC
+9260, section 6.10): an acknowledgement that waits anyway, and the FORWARD TSN that every lost message leads to.
 """
 
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextvars import ContextVar
 from typing import Any, Final
 
 import aiortc.rtcpeerconnection
 from aiortc import RTCDataChannel, RTCPeerConnection
-from aiortc.rtcsctptransport import SCTP_TSN_MODULO, DataChunk, ForwardTsnChunk, RTCSctpTransport, SackChunk
+from aiortc.rtcsctptransport import (
+    SCTP_COMMON_HEADER_LENGTH,
+    SCTP_MAX_PACKET_LENGTH,
+    SCTP_TSN_MODULO,
+    USERDATA_MAX_LENGTH,
+    Chunk,
+    DataChunk,
+    ForwardTsnChunk,
+    RTCSctpTransport,
+    SackChunk,
+)
 from aiortc.utils import uint32_gt
 
 from signaling.errors import SignalingError
@@ -45,6 +58,38 @@ ACKNOWLEDGE_EVERY: Final = 2
 
 ACKNOWLEDGE_SECONDS: Final = 0.2
 """That an acknowledgement waits at most; RFC 9260 allows 0.5 s and recommends this."""
+
+LEAST_TIMEOUT: Final = 0.4
+"""Seconds after which what was not acknowledged is taken for lost, at least. RFC 9260 recommends 1; but until then it
+counts as under way, and during an outage the frames of a second would fill the window that SCTP has fallen back to: the
+first frames after it would be held back."""
+
+
+LEAST_WINDOW: Final = 4 * USERDATA_MAX_LENGTH
+"""Bytes that may be under way, at least. After a timeout SCTP begins with a single packet (RFC 9260, section 7.2.3),
+which some frames with their repetitions fill at once; the policy of what to send (app.sending_policy) follows the
+network by itself, and a call begins with as much."""
+
+
+FORWARD_SECONDS: Final = 0.05
+"""That a FORWARD TSN waits for a message: one at 25 a second comes by then."""
+
+_ROOM: Final = SCTP_MAX_PACKET_LENGTH - SCTP_COMMON_HEADER_LENGTH
+"""Bytes of chunks in a packet."""
+
+
+class _Together(Chunk):
+    """Chunks in one packet."""
+
+    def __init__(self, chunks: list[Chunk]) -> None:
+        super().__init__()
+        self.chunks = chunks
+
+    def __bytes__(self) -> bytes:
+        return b"".join(map(bytes, self.chunks))
+
+    def __repr__(self) -> str:
+        return " + ".join(map(repr, self.chunks))
 
 
 class CallSctpTransport(RTCSctpTransport):
@@ -61,6 +106,10 @@ class CallSctpTransport(RTCSctpTransport):
         self._tell_at_once = False
         self._telling: asyncio.TimerHandle | None = None
         self._late: asyncio.Future[None] | None = None
+        self._forward: ForwardTsnChunk | None = None
+        self._forwarding: asyncio.TimerHandle | None = None
+        self._joining: list[Chunk] | None = None
+        """Where an acknowledgement goes that travels with a message; None: on its own."""
 
     def mark_next(self, stream: int, mark: Any, *, urgent: bool = False) -> None:
         """Mark the message that is sent next on ``stream``; all messages of a stream are marked or none.
@@ -112,6 +161,49 @@ class CallSctpTransport(RTCSctpTransport):
         ahead = max((tsn - self._last_received_tsn) % SCTP_TSN_MODULO for tsn in self._sack_misordered)
         return ahead - len(self._sack_misordered)
 
+    async def _send_chunk(self, chunk: Chunk) -> None:
+        if isinstance(chunk, SackChunk) and self._joining is not None:
+            self._joining.append(chunk)
+        elif isinstance(chunk, ForwardTsnChunk):
+            # A newer one says all that an older one said.
+            self._forward = chunk
+            if self._forwarding is None:
+                self._forwarding = asyncio.get_running_loop().call_later(FORWARD_SECONDS, self._forward_late)
+        elif isinstance(chunk, DataChunk):
+            await super()._send_chunk(_Together([*await self._companions(len(bytes(chunk))), chunk]))
+        else:
+            await super()._send_chunk(chunk)
+
+    async def _companions(self, size: int) -> list[Chunk]:
+        """Return the chunks that have waited for one of ``size`` bytes, as far as they fit beside it."""
+        waiting: list[Chunk] = []
+        if self._telling is not None:
+            self._joining = waiting
+            try:
+                await self._acknowledge()
+            finally:
+                self._joining = None
+        if self._forward is not None:
+            waiting.append(self._forward)
+            self._forget_forward()
+        if size + sum(len(bytes(chunk)) for chunk in waiting) <= _ROOM:
+            return waiting
+        for chunk in waiting:
+            await super()._send_chunk(chunk)
+        return []
+
+    def _forget_forward(self) -> None:
+        self._forward = None
+        if self._forwarding is not None:
+            self._forwarding.cancel()
+            self._forwarding = None
+
+    def _forward_late(self) -> None:
+        chunk = self._forward
+        self._forget_forward()
+        if chunk is not None and self.state == "connected":
+            self._late = asyncio.ensure_future(_unless_gone(super()._send_chunk(chunk)))
+
     async def _send_sack(self) -> None:
         """Send an acknowledgement if it is time; aiortc calls this after each packet as long as one is needed."""
         if self._tell_at_once or self._packets_untold >= ACKNOWLEDGE_EVERY:
@@ -129,12 +221,17 @@ class CallSctpTransport(RTCSctpTransport):
     def _acknowledge_late(self) -> None:
         self._telling = None
         if self.state == "connected":
-            self._late = asyncio.ensure_future(self._acknowledge_unless_gone())
+            self._late = asyncio.ensure_future(_unless_gone(self._acknowledge()))
 
-    async def _acknowledge_unless_gone(self) -> None:
-        # The connection may end in this very moment; then nobody waits for it any more.
-        with contextlib.suppress(ConnectionError):
-            await self._acknowledge()
+    def _t3_expired(self) -> None:
+        super()._t3_expired()
+        self._cwnd = max(self._cwnd, LEAST_WINDOW)
+
+    def _update_rto(self, R: float) -> None:  # noqa: N803 (aiortc's name, and the RFC's)
+        super()._update_rto(R)
+        assert self._srtt is not None
+        assert self._rttvar is not None
+        self._rto = max(LEAST_TIMEOUT, self._srtt + 4 * self._rttvar)
 
     async def _receive_sack_chunk(self, chunk: SackChunk) -> None:
         cumulative = chunk.cumulative_tsn
@@ -158,6 +255,12 @@ class CallSctpTransport(RTCSctpTransport):
                 if not uint32_gt(sent.tsn, cumulative) or any(first <= ahead <= last for first, last in gaps):
                     marks.append(self._marks.pop(sent.tsn))
         return marks
+
+
+async def _unless_gone(sending: Coroutine[Any, Any, None]) -> None:
+    """Send something that nobody waits for any more when the connection ends in this very moment."""
+    with contextlib.suppress(ConnectionError):
+        await sending
 
 
 _wanted: ContextVar[bool] = ContextVar("signaling_sctp", default=False)

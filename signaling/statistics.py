@@ -11,8 +11,8 @@ from dataclasses import dataclass
 class WireCounter:
     """Datagrams that crossed the peer's UDP sockets, with their IP and UDP headers (20 or 40 and 8 bytes).
 
-    STUN, TURN, DTLS and SCTP are all in it, the handshakes too. What is dropped on purpose has crossed the socket and
-    is counted first.
+    STUN, TURN, DTLS and SCTP are all in it, the handshakes too. What is dropped on purpose is counted, as if it had
+    been lost further on.
     """
 
     bytes_out: int = 0
@@ -20,7 +20,7 @@ class WireCounter:
     datagrams_out: int = 0
     datagrams_in: int = 0
     datagrams_dropped: int = 0
-    """Of those that came in: thrown away on purpose."""
+    """Of both directions: thrown away on purpose."""
 
     def copy(self) -> "WireCounter":
         """Return the counts as they are now."""

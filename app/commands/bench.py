@@ -18,6 +18,7 @@ BENCHES = {
     "tracking": "reprojection error, jitter, lag and speed of the face tracker, per clip",
     "rate": "where the bits of our stream go, and how near they come to what is possible",
     "views": "contact sheets of views and expressions beyond the enrolled ones, to look at",
+    "loss": "what our stream does over networks that lose, delay, reorder and fail",
     "report": "tables, plots and pictures of what was measured",
     "compare": "two avatars on the same frames, with a difference picture",
     "blind": "which looks better: pairs in random order, side unknown",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.call_options import CallOptions, add_network_arguments, check_outputs, port_number, probability
+from app.call_options import CallOptions, add_network_arguments, check_outputs, impairment, lossy, port_number
 from app.capture.source import Frame
 from app.errors import UsageError
 from app.owner_keys import key_path, make_owner_key, read_owner_key
@@ -112,11 +112,17 @@ def test_the_server_is_named_by_option_then_environment_then_default(monkeypatch
 
 
 def test_numbers_out_of_range_are_refused():
-    for parse, text in ((probability, "1"), (probability, "nan"), (port_number, "65536"), (port_number, "-1")):
+    for parse, text in (
+        (lossy, "1"),
+        (lossy, "nan"),
+        (impairment, "loss"),
+        (port_number, "65536"),
+        (port_number, "-1"),
+    ):
         with pytest.raises(argparse.ArgumentTypeError):
             parse(text)
     with pytest.raises(UsageError, match="does not exist"):
-        check_outputs(argparse.Namespace(json="/no/such/folder/out.json"))
+        check_outputs(argparse.Namespace(json="/no/such/folder/out.json", trace=None))
 
 
 def test_states_that_look_alike():

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.session import Handshake, Hello, OwnershipError, Rights, Role, SessionError
+from app.session import Agreement, Handshake, Hello, OwnershipError, Rights, Role, SessionError
 from signaling.identity import OwnerKey, create_owner_key
 
 AVATAR, TABLES, RECORDING = b"A" * 32, b"T" * 32, b"R" * 32
-RECEIVER = Hello(Role.RECEIVER, AVATAR, TABLES, b"r" * 32)
-SENDER = Hello(Role.SENDER, AVATAR, TABLES, b"s" * 32)
+PREDICTION = b"P" * 32
+RECEIVER = Hello(Role.RECEIVER, AVATAR, TABLES, b"r" * 32, prediction=PREDICTION)
+SENDER = Hello(Role.SENDER, AVATAR, TABLES, b"s" * 32, prediction=PREDICTION)
 FINGERPRINTS = b"1" * 32, b"2" * 32
 
 
@@ -67,6 +68,7 @@ def test_the_owner_proves_it(key):
         ({"codec": 99}, "codec version"),
         ({"avatar": b"B" * 32}, "same .avatar file"),
         ({"tables": b"B" * 32}, "coding tables"),
+        ({"prediction": b"B" * 32}, "other prediction tables"),
         ({"role": Role.RECEIVER}, "both sides of this room receive"),
     ],
 )
@@ -77,6 +79,35 @@ def test_what_does_not_fit_is_found_by_both_sides(change, words):
         assert "\n" not in error
     assert not sender.done
     assert not receiver.done
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, Agreement(prediction=True, bundles=True)),
+        ({"prediction": b""}, Agreement(prediction=False, bundles=True)),
+        ({"capabilities": frozenset()}, Agreement(prediction=True, bundles=False)),
+        ({"capabilities": frozenset({"bundles", "telepathy"})}, Agreement(prediction=True, bundles=True)),
+    ],
+)
+def test_what_one_side_cannot_do_is_done_without(change, expected):
+    for ours, theirs in ((change, {}), ({}, change)):
+        sender, receiver = pair(sender=replace(SENDER, **ours), receiver=replace(RECEIVER, **theirs))
+        assert converse(sender, receiver) == (None, None)
+        assert sender.agreement == receiver.agreement == expected
+
+
+def test_a_hello_of_before_there_were_capabilities():
+    message = SENDER.message()
+    del message["capabilities"], message["prediction"]
+    hello = Hello.parse(message)
+    assert (hello.capabilities, hello.prediction) == (frozenset(), b"")
+
+
+@pytest.mark.parametrize("value", [{}, "bundles", [1], ["Bundles"], ["x" * 33], [""], ["a"] * 33, None])
+def test_capabilities_that_are_none(value):
+    with pytest.raises(SessionError, match="greeting cannot be read"):
+        Hello.parse(SENDER.message() | {"capabilities": value})
 
 
 def test_a_sender_without_the_key_and_one_with_another(key, tmp_path):

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from codec.encoder import FrameEncoder
 from codec.errors import PacketError
 from codec.message import MAX_MESSAGE_SIZE, MAX_PACKETS, Bundler, Message
 from codec.predicted_packet import PredictedPacket
-from tests.codec.faces import face_states, literal_tables
+from tests.codec.faces import AVATAR, face_states, fitted_tables, literal_tables
 from tests.codec.predictions import call, literal_prediction
 
 PACKETS = st.binary(min_size=1, max_size=255)
@@ -56,7 +57,7 @@ def test_bundles_and_repetitions():
     bundler = Bundler()
 
     def add(number, frames, repeats, alone=False):
-        return bundler.add(number, bytes([0x80, number]), alone=alone, frames=frames, repeats=repeats)
+        return bundler.add(number, bytes([0x80, number]), urgent=alone, frames=frames, repeats=repeats)
 
     assert frames_of(add(number, 1, 0) for number in range(3)) == [(0,), (1,), (2,)]
     assert frames_of(add(number, 1, 2) for number in range(3, 5)) == [(1, 2, 3), (2, 3, 4)]
@@ -65,19 +66,19 @@ def test_bundles_and_repetitions():
     assert bundler.along == (9,)
     # A frame that was coded alone does not wait.
     sent = add(10, 3, 0, alone=True)
-    assert (sent.frames, sent.new, sent.alone) == ((9, 10), 2, True)
+    assert (sent.frames, sent.new, sent.urgent) == ((9, 10), 2, True)
     assert bundler.along == ()
     assert bundler.close(1) is None
     add(11, 4, 0)
     assert bundler.close(1).frames == (9, 10, 11)
-    assert Message.parse(bundler.add(12, b"\x80z", alone=False, frames=1, repeats=4).data).packets[-1] == b"\x80z"
+    assert Message.parse(bundler.add(12, b"\x80z", urgent=False, frames=1, repeats=4).data).packets[-1] == b"\x80z"
 
 
 @given(st.lists(st.tuples(st.integers(1, 300), st.integers(1, 9), st.integers(0, 9)), max_size=60))
 def test_every_message_fits_a_datagram_and_no_frame_is_left_out(sizes):
     bundler, told = Bundler(), []
     for number, (size, frames, repeats) in enumerate(sizes):
-        sent = bundler.add(number, b"\x80" * size, alone=False, frames=frames, repeats=repeats)
+        sent = bundler.add(number, b"\x80" * size, urgent=False, frames=frames, repeats=repeats)
         if sent is not None:
             assert len(sent.data) <= MAX_MESSAGE_SIZE
             assert len(Message.parse(sent.data).packets) == len(sent.frames) <= MAX_PACKETS
@@ -98,7 +99,7 @@ def test_the_second_frame_of_a_message_is_predicted_from_the_first_and_is_smalle
             alone = not isinstance(packet, PredictedPacket)
             if index > 10 and bundler.along:
                 assert packet.header.gap == 1
-            if (sent := bundler.add(index, bytes(packet), alone=alone, frames=together, repeats=0)) is not None:
+            if (sent := bundler.add(index, bytes(packet), urgent=alone, frames=together, repeats=0)) is not None:
                 sizes[together] += len(sent.data)
                 for data in Message.parse(sent.data).packets:
                     decoder.decode(data, state.timestamp)
@@ -124,7 +125,7 @@ def test_whatever_is_lost_all_that_arrives_is_decoded(fates):
         state = face_states(len(fates), size=3)[index]
         packet = encoder.encode(state, bundler.along)
         alone = not isinstance(packet, PredictedPacket)
-        sent = bundler.add(index, bytes(packet), alone=alone, frames=frames, repeats=repeats)
+        sent = bundler.add(index, bytes(packet), urgent=alone, frames=frames, repeats=repeats)
         if sent is None or lost:
             continue
         new = [number for number in sent.frames if decoder.record(number) is None]
@@ -141,7 +142,7 @@ def test_frames_without_a_face_are_told_once_too():
     bundler = Bundler()
     for index, state in enumerate(face_states(8)):
         packet = encoder.encode(replace(state, present=index != 3))
-        sent = bundler.add(index, bytes(packet), alone=True, frames=1, repeats=2)
+        sent = bundler.add(index, bytes(packet), urgent=True, frames=1, repeats=2)
         frames, refused = decoder.decode_message(sent.data, state.timestamp)
         assert ([number for number, _ in frames], refused) == ([index], 0)
         assert frames[0][1].present == (index != 3)
@@ -161,3 +162,14 @@ def test_one_damaged_packet_of_a_message_does_not_spoil_the_others():
     packets[1] = packets[1][:-1] + b"\0"
     frames, refused = decoder.decode_message(bytes(Message(tuple(packets))), 100.0)
     assert ([number for number, _ in frames], refused) == ([0, 2], 1)
+
+
+def test_a_sender_waits_for_the_first_frames_alone_where_others_can_be_predicted_from_them():
+    state = face_states(1)[0]
+    encoder, _ = call()
+    assert encoder.waits_for(encoder.encode(state))
+    assert not encoder.waits_for(encoder.encode(replace(state, present=False)))
+    encoder.acknowledge((0,))
+    assert not encoder.waits_for(encoder.encode(state))
+    plain = FrameEncoder(fitted_tables(), AVATAR)
+    assert not plain.waits_for(plain.encode(state))

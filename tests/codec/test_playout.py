@@ -351,3 +351,70 @@ def test_an_estimate_forgets():
     for index in range(200):
         estimator.add(index * FRAME, index * FRAME + 0.02 + WINDOW)
     assert estimator.transit == pytest.approx(0.02 + WINDOW)
+
+
+def lossy_stream(frames, lost, repeats, transit=0.05, start=0.0, first=0):
+    """Return arrivals of messages that say the frames of ``repeats`` messages before again; some messages are lost."""
+    arrivals, known = [], set()
+    for index in range(first, first + frames):
+        if lost(index):
+            continue
+        now = start + FRAME * (index - first) + transit
+        for number in range(max(index - repeats, first), index + 1):
+            if number not in known:
+                known.add(number)
+                arrivals.append((now, face(start + FRAME * (number - first)), number))
+    return arrivals
+
+
+@pytest.mark.parametrize(("share", "least"), [(0.1, 0.995), (0.3, 0.985)])
+def test_frames_that_are_said_again_are_waited_for(share, least):
+    rng = np.random.default_rng(4)
+    lost = rng.random(3000) < share
+    buffer, soon = PlayoutBuffer(REST), []
+
+    class Watched(PlayoutBuffer):
+        def push(self, state, now, sequence=None):
+            soon.append((sequence, self._display_time is None or state.timestamp > self._display_time))
+            super().push(state, now, sequence)
+
+    buffer = Watched(REST)
+    samples = feed(buffer, lossy_stream(3000, lambda index: lost[index], 4), 119.9)
+    in_time = {sequence for sequence, yes in soon if yes and sequence >= 250}
+    assert len(in_time) >= least * (3000 - 250)
+    # No longer than it takes to say them again.
+    assert buffer.delay < (5 if share > 0.2 else 4) * FRAME
+    speeds = np.diff([value(state) for now, state in samples if now > 15]) * 60
+    assert np.mean(speeds < 0.1) < 0.01
+
+
+def test_once_nothing_is_lost_any_more_nothing_is_waited_for():
+    rng = np.random.default_rng(5)
+    lost = rng.random(500) < 0.2
+    buffer = PlayoutBuffer(REST)
+    feed(buffer, lossy_stream(500, lambda index: lost[index], 4), 20.0)
+    assert buffer.delay > 2 * FRAME
+    feed(buffer, lossy_stream(400, lambda index: False, 4, start=20.0, first=500), 35.9, start=20.0)
+    assert buffer.delay < 1.1 * FRAME
+
+
+@pytest.mark.parametrize("late", [0.1, 0.2])
+def test_frames_that_are_overtaken_now_and_then_are_waited_for(late):
+    rng = np.random.default_rng(6)
+    overtaken, soon = rng.random(1500) < 0.05, []
+
+    class Watched(PlayoutBuffer):
+        def push(self, state, now, sequence=None):
+            soon.append(self._display_time is None or state.timestamp > self._display_time)
+            super().push(state, now, sequence)
+
+    buffer = Watched(REST)
+    feed(buffer, stream(1500, lambda index: 0.05 + late * overtaken[index]), 59.0)
+    assert np.mean(soon[250:]) > 0.995
+    assert buffer.delay < late + FRAME + 0.01
+
+
+def test_what_is_hopelessly_late_is_not_waited_for():
+    buffer = PlayoutBuffer(REST)
+    feed(buffer, stream(600, lambda index: 0.05 + 0.9 * (index % 50 == 7)), 23.0)
+    assert buffer.delay < 1.1 * FRAME

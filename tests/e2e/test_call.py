@@ -5,6 +5,7 @@ import hashlib
 import json
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from codec.face_state import EXPRESSION_SIZE, FaceState, HeadPose
 from codec.frame_record import FrameHistory
 from codec.operating_point import FINEST, NORMAL, OPERATING_POINTS, THRIFTY
 from signaling.identity import OwnerKey, create_owner_key
+from signaling.impairment import Impairment
 from signaling.peer import PEER_HAS_LEFT
 from tests.e2e.small_avatar import PlainBudget, SmallAvatar, wandering_states
 
@@ -59,10 +61,10 @@ def recorded(states, loop=True, digest=b""):
     return RecordedFace(states, 25.0, digest, loop)
 
 
-async def call(server, sender, receiver, seconds, loss=0.0, room="call"):
-    options = CallOptions(room, server=server.url, loss=loss, wait=10.0)
+async def call(server, sender, receiver, seconds, impairment=None, room="call"):
+    options, impaired = (CallOptions(room, server=server.url, impairment=how, wait=10.0) for how in (None, impairment))
     viewer = Viewer(receiver)
-    endings = await asyncio.gather(receiver.run(options, seconds), sender.run(options), return_exceptions=True)
+    endings = await asyncio.gather(receiver.run(impaired, seconds), sender.run(options), return_exceptions=True)
     viewer.thread.join(5.0)
     assert not viewer.thread.is_alive()
     return (*endings, viewer.frames)
@@ -110,7 +112,7 @@ async def test_a_face_crosses_the_call(server, tmp_path):
 async def test_ten_percent_loss(server):
     avatar = SmallAvatar()
     receiver, sender = make_receiver(avatar), Sender(avatar, recorded(wandering_states()))
-    received, _, frames = await call(server, sender, receiver, 5.0, loss=0.1)
+    received, _, frames = await call(server, sender, receiver, 5.0, Impairment(loss=0.1))
     assert received.farewell
     figures, statistics = receiver.meter.summary(), receiver.meter.snapshot()
     # What is lost is noticed, and from then on said again.
@@ -335,7 +337,7 @@ async def test_frames_are_predicted_from_what_has_reached_the_receiver(server):
 async def test_lost_packets_leave_no_packet_that_cannot_be_decoded(server):
     avatar = SmallAvatar()
     receiver, sender = make_receiver(avatar), Sender(avatar, recorded(wandering_states()))
-    await call(server, sender, receiver, 4.0, loss=0.2)
+    await call(server, sender, receiver, 4.0, Impairment(loss=0.2))
     assert receiver.packets_damaged == 0
     assert receiver.meter.summary()["frames_received"] > 50
 
@@ -362,19 +364,68 @@ async def test_a_receiver_that_has_lost_its_frames_says_so_and_is_sent_frames_al
     assert receiver.meter.summary()["frames_received"] > 85
 
 
+async def test_a_receiver_that_neither_predicts_nor_takes_bundles_is_sent_what_it_can_read(server):
+    states, messages = wandering_states(), []
+    receiver = make_receiver(SmallAvatar(predicted=False))
+    sender = Sender(SmallAvatar(), recorded(states))
+    plain = receiver._handshake
+
+    def handshake(fingerprints):
+        made = plain(fingerprints)
+        made._hello = replace(made._hello, capabilities=frozenset())
+        return made
+
+    receiver._handshake = handshake
+    take = receiver._take
+    receiver._take = lambda peer, data, late=False: (messages.append(data), take(peer, data, late))
+    received, _, frames = await call(server, sender, receiver, 3.0, Impairment(loss=0.1))
+    assert received.farewell
+    assert frames
+    assert receiver.packets_damaged == 0
+    assert len(messages) > 40
+    # Each is one packet of a frame coded alone.
+    assert {data[0] >> 4 for data in messages} == {2}
+
+
+async def test_the_delay_follows_the_jitter_and_shrinks_again(server):
+    avatar, peers = SmallAvatar(), []
+    receiver, sender = make_receiver(avatar), Sender(avatar, recorded(wandering_states()))
+    take = receiver._take
+    receiver._take = lambda peer, data, late=False: (peers.append(peer), take(peer, data, late))
+    delays = {}
+
+    async def change():
+        for name, how in (("before", None), ("during", "jitter=150ms"), ("after", None)):
+            while not peers:
+                await asyncio.sleep(0.05)
+            peers[0].impairment = how and Impairment.parse(how)
+            # The estimate looks back 10 s at most.
+            await asyncio.sleep(12.0 if name == "after" else 5.0)
+            delays[name] = receiver._playout.delay
+        receiver.stop()
+
+    changing = asyncio.create_task(change())
+    await call(server, sender, receiver, None)
+    await changing
+    assert delays["during"] > delays["before"] + 0.05
+    assert delays["after"] < delays["during"] - 0.05
+    assert delays["during"] < 0.4 + 0.04
+
+
 async def test_the_way_of_sending_changes_without_a_break_in_the_picture(server):
     plans = [
         Plan(NORMAL),
-        Plan(NORMAL, 2, 1),
-        Plan(THRIFTY, 2, 0),
-        Plan(THRIFTY, 4, 2),
-        Plan(FINEST, 1, 4),
-        Plan(NORMAL, 3, 3),
+        Plan(NORMAL, 1, 2, 1),
+        Plan(THRIFTY, 2, 2, 0),
+        Plan(THRIFTY, 2, 4, 2),
+        Plan(FINEST, 1, 1, 4),
+        Plan(NORMAL, 1, 3, 3),
     ]
     taken = []
 
     class Changing:
-        def plan(self, link, now):
+        def plan(self, link, fps, now):
+            assert 20.0 < fps < 30.0
             taken.append(plans[len(taken) // 3 % len(plans)])
             return taken[-1]
 

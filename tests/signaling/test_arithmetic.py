@@ -11,7 +11,7 @@ from signaling.channels import MAX_CONTROL_BYTES, parse_control
 from signaling.clock import ClockOffset
 from signaling.errors import SignalingError
 from signaling.ice_servers import IceServers
-from signaling.liveness import PATIENCE, TICK_SECONDS, WARNED_PATIENCE, Liveness
+from signaling.liveness import FORGIVEN_SECONDS, PATIENCE, TICK_SECONDS, WARNED_PATIENCE, Liveness
 from signaling.statistics import RateWindow, kilobits_per_second
 
 
@@ -66,10 +66,27 @@ def test_a_peer_is_dead_after_silence_and_sooner_after_a_warning():
     assert PATIENCE - 0.5 <= ticks_until_dead(Liveness(), 7) <= PATIENCE
     warned = Liveness()
     assert warned.tick(1)
-    warned.warned = True
+    warned.warn()
     assert ticks_until_dead(warned, 1) <= WARNED_PATIENCE
     alive = Liveness()
     assert all(alive.tick(count // 10) for count in range(500))
+
+
+def test_a_peer_that_goes_on_after_a_warning_is_given_all_the_time_again():
+    liveness = Liveness()
+    assert liveness.tick(0)
+    liveness.warn()
+    heard = iter(range(1, 1000))
+    # It is heard for a second, and then there is nothing: it has died.
+    assert all(liveness.tick(next(heard)) for _ in range(round(1.0 / TICK_SECONDS)))
+    assert not all(liveness.tick(4) for _ in range(round(WARNED_PATIENCE / TICK_SECONDS) + 1))
+    liveness = Liveness()
+    liveness.warn()
+    # It goes on for longer than anything can be under way: only the rendezvous has gone.
+    assert all(liveness.tick(next(heard)) for _ in range(round((FORGIVEN_SECONDS + 1.0) / TICK_SECONDS)))
+    assert liveness.silent_seconds == 0.0
+    assert all(liveness.tick(999) for _ in range(round(10.0 / TICK_SECONDS)))
+    assert liveness.silent_seconds == pytest.approx(10.0, abs=TICK_SECONDS)
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,18 @@ import time
 
 import pytest
 from aiortc import RTCPeerConnection
-from aiortc.rtcsctptransport import DataChunk, RTCSctpTransport, SackChunk, serialize_packet
+from aiortc.rtcsctptransport import (
+    DataChunk,
+    ForwardTsnChunk,
+    RTCSctpTransport,
+    SackChunk,
+    parse_packet,
+    serialize_packet,
+)
 
 from signaling.errors import SignalingError
-from signaling.sctp import ACKNOWLEDGE_SECONDS, IMMEDIATE, CallSctpTransport, call_sctp, sctp_of
+from signaling.impairment import Impairment
+from signaling.sctp import ACKNOWLEDGE_SECONDS, FORWARD_SECONDS, IMMEDIATE, CallSctpTransport, call_sctp, sctp_of
 
 FACE, CONTROL = 1, 0
 
@@ -204,9 +212,50 @@ async def test_urgent_messages_ask_for_an_acknowledgement_at_once():
     await close(transport)
 
 
+def kinds(data):
+    return [type(chunk) for chunk in parse_packet(data)[3]]
+
+
+async def test_an_acknowledgement_that_waits_goes_along_with_the_next_message():
+    transport = await listener()
+    await receive(transport, 100)
+    await transport._send(FACE, 53, b"face", max_retransmits=0, ordered=False)
+    assert [kinds(data) for data in transport.transport.sent] == [[SackChunk, DataChunk]]
+    await asyncio.sleep(ACKNOWLEDGE_SECONDS + 0.1)
+    assert len(transport.transport.sent) == 1
+    await close(transport)
+
+
+async def test_beside_a_large_message_there_is_no_room():
+    transport = await listener()
+    await receive(transport, 100)
+    await transport._send(FACE, 53, bytes(1155), max_retransmits=0, ordered=False)
+    assert [kinds(data) for data in transport.transport.sent] == [[SackChunk], [DataChunk]]
+    assert max(map(len, transport.transport.sent)) <= 1189
+    await close(transport)
+
+
+async def test_what_was_given_up_is_said_along_with_the_next_message_or_soon():
+    for sends in (True, False):
+        transport, _ = await transport_with(8)
+        transport.transport.sent.clear()
+        for last in (2, 3, 4):
+            await transport._receive_sack_chunk(sack(99, (2, last)))
+        assert transport.transport.sent == []
+        transport._association_state = transport.State.ESTABLISHED
+        transport._RTCSctpTransport__state = "connected"
+        if sends:
+            await transport._send(FACE, 53, b"face", max_retransmits=0, ordered=False)
+        await asyncio.sleep(FORWARD_SECONDS + 0.05)
+        expected = [ForwardTsnChunk, DataChunk] if sends else [ForwardTsnChunk]
+        assert [kinds(data) for data in transport.transport.sent] == [expected]
+        await close(transport)
+
+
 @pytest.mark.parametrize("loss", [0.0, 0.2])
 async def test_over_a_network_nothing_is_told_that_has_not_come(meet, loss):
-    a, b = await meet(drop_probability=loss)
+    # Either side loses so many of both directions.
+    a, b = await meet(impairment=Impairment(loss=loss / 2))
     came, told = set(), []
     b.on_face(lambda data: came.add(int.from_bytes(data)))
     a.on_delivered(lambda mark: (told.append(mark), missing.append(mark not in came)))

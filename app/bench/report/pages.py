@@ -6,14 +6,17 @@ from pathlib import Path
 
 from app.bench.contact_sheet import sheet_path
 from app.bench.fields.record import read_records as read_field_records
+from app.bench.loss.record import read_records as read_loss_records
 from app.bench.report.ablation import ablation_page
 from app.bench.report.curves import MEAN, clip_curves
 from app.bench.report.equal_quality import EXPLANATION, equal_quality
 from app.bench.report.fields import fields_page
+from app.bench.report.loss import loss_page
 from app.bench.report.markdown import Row
 from app.bench.report.pictures import columns, write_film, write_picture
 from app.bench.report.provenance import provenance
 from app.bench.report.quality import AS_PUBLISHED, losses, main_table, mean_rows, quality_page, quality_rows
+from app.bench.report.rate import rate_page
 from app.bench.report.rate_distortion import plot_name, rate_distortion_page
 from app.bench.report.resolution import resolution_page
 from app.bench.report.speed import speed_page
@@ -30,8 +33,10 @@ PAGES = {
     "resolution": "the same bits at every size (fig. 6)",
     "ablation": "with and without the consistency code and the embedding (table 3)",
     "fields": "how much sooner the field of a call is as good as the paper's own (eq. 1 to 5)",
+    "rate": "where the bits of our stream go, and what fewer of them cost",
     "speed": "how fast it is",
     "tracking": "how exact, how steady and how late the face tracker is",
+    "loss": "what our stream does over networks that lose, delay, reorder and fail",
 }
 """The pages by name, each of the bench of the same name."""
 
@@ -64,7 +69,8 @@ def write_report(folder: Path, output: Path, pictures_of: Sequence[str] = ()) ->
     """
     results = {bench: read_results(folder, bench) for bench in BENCHES}
     speed, tracking, fields = read_speed_records(folder), read_tracking_records(folder), read_field_records(folder)
-    if not any(results.values()) and not speed and not tracking and not fields:
+    loss = read_loss_records(folder)
+    if not any(results.values()) and not any((speed, tracking, fields, loss)):
         raise ResultError(f"{folder} holds no results: run nerfcall bench quality -o {folder} first")
     pictures = {clip: columns(folder, clip, results["quality"]) for clip in pictures_of}
     try:
@@ -82,10 +88,14 @@ def write_report(folder: Path, output: Path, pictures_of: Sequence[str] = ()) ->
         pages["ablation"] = ablation_page(results["ablation"])
     if fields:
         pages["fields"] = fields_page(fields, output)
+    if results["rate"]:
+        pages["rate"] = rate_page(results["rate"], output)
     if speed:
         pages["speed"] = speed_page(speed)
     if tracking:
         pages["tracking"] = tracking_page(tracking)
+    if loss:
+        pages["loss"] = loss_page(loss, output)
     for clip, (shown, fps) in pictures.items():
         write_picture(output / f"side-by-side-{clip}.jpg", shown)
         write_film(output / f"side-by-side-{clip}.mp4", shown, fps)

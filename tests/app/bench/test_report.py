@@ -17,6 +17,7 @@ from app.bench.report import add_arguments, run
 from app.bench.report.curves import clip_curves, mean_curves
 from app.bench.report.markdown import Figure
 from app.bench.report.pages import write_report
+from app.bench.report.rate import _targets
 from app.bench.results import Clip, ResultError, read_results, result_path, write
 from app.bench.speed.record import SpeedRecord, record_path, write_record
 from app.bench.tracking import record as tracking
@@ -343,6 +344,54 @@ def tracking_record(clip: str) -> tracking.TrackingRecord:
         replace(synthetic.ENVIRONMENT, command=command),
         0.5 if clip == "newsreader" else 0.0,
     )
+
+
+def rate_results(rates):
+    """Return results of the rate bench of one clip, for points and their kbit/s and loss of PSNR."""
+    made = []
+    for point, (kbps, psnr) in rates.items():
+        figures = {
+            "loss": {"psnr": -psnr, "lpips": psnr / 100},
+            "bits_a_packet": {
+                **{"header": 12.0, "checksum": 12.0, "time": 0.5, "pose": 20.0, "torso": 10.0, "expression": 30.0},
+                **{"padding": 2.5, "packets_a_frame": 1.0, "alone_share": 0.0},
+            },
+            "others_kbps": {"paper": 12.1, "zlib": 2.0, "order_2_ideal": 1.2},
+        }
+        made.append(synthetic.result("rate", "newsreader", "ours", kbps, figures, point=point, delay_ms=120.0))
+    return made
+
+
+def test_the_rate_page(tmp_path: Path):
+    for entry in rate_results(
+        {"finest": (3.5, 0.01), "normal": (2.9, 0.08), "thrifty": (1.2, 0.5), "alone": (6, 0.02)}
+    ):
+        point = entry.codec.settings["point"]
+        write(result_path(tmp_path, "rate", "newsreader", "ours", point, 256), entry)
+    write_report(tmp_path, tmp_path / "out")
+    page = tmp_path / "out" / "rate.md"
+    wanted = "≤ 3, ≤ 0.1 dB, ≤ 0.002"
+    assert cells(page, "## Against the targets", "normal") == [
+        *("normal", "newsreader", wanted, "2.90", "-0.080", "0.0008", "yes"),
+    ]
+    assert cells(page, "## Against the targets", "thrifty")[-1] == "no"
+    assert cells(page, "## By part", "newsreader")[1:5] == ["finest", "3.50", "-0.010", "0.0001"]
+    assert cells(page, "## By part", "newsreader")[-1] == f"{87 / 8:.1f}"
+    # 60 of 87 bits are the numbers themselves.
+    assert cells(page, "## Other ways of coding", "newsreader")[1:] == ["2.90", "2.00", "12.1", "2.00", "1.20"]
+    assert "120 ms" in page.read_text()
+    assert (tmp_path / "out" / "rate.png").stat().st_size > 10_000
+    assert "- [rate](rate.md): where the bits" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_the_mean_of_clips_is_held_against_the_targets_too():
+    results = [
+        replace(entry, clip=replace(entry.clip, name=name))
+        for name, rate in (("a", 2.0), ("b", 3.4))
+        for entry in rate_results({"normal": (rate, 0.05)})
+    ]
+    rows = [line.strip("| ").split(" | ") for line in _targets(results).splitlines() if line.startswith("| normal")]
+    assert [(row[1], row[-1]) for row in rows] == [("a", "yes"), ("b", "no"), ("mean", "yes")]
 
 
 def test_the_tracking_page(tmp_path: Path):

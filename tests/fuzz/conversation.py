@@ -1,0 +1,73 @@
+"""A decoder in the middle of a call, and packets whose checksums a hostile sender has computed for it."""
+
+import binascii
+import copy
+from functools import cache
+
+from codec.decoder import FrameDecoder
+from codec.errors import PacketError
+from codec.packet import HEADER_SIZE as ALONE_SIZE
+from codec.predicted_packet import PredictedPacket, checksum, is_predicted
+from tests.codec.faces import face_states, literal_tables
+from tests.codec.predictions import call, literal_prediction
+
+PRIMED = 20
+"""Frames that the decoder has seen."""
+FPS = 25.0
+START = 100.0 + PRIMED / FPS
+"""Seconds: when its next frame is due."""
+
+
+@cache
+def _conversation() -> tuple[FrameDecoder, list[bytes], list[bytes]]:
+    """Return the decoder, packets that it takes next, and some that were coded alone."""
+    encoder, decoder = call(literal_tables(), literal_prediction())
+    coming, alone = [], []
+    for index, state in enumerate(face_states(PRIMED + 12, size=3)):
+        data = bytes(encoder.encode(state))
+        if index < PRIMED:
+            decoder.decode(data, state.timestamp)
+            encoder.acknowledge((index,))
+        else:
+            coming.append(data)
+        if not is_predicted(data):
+            alone.append(data)
+    return decoder, coming, alone
+
+
+def decoder() -> FrameDecoder:
+    """Return a decoder that has seen `PRIMED` frames."""
+    primed = _conversation()[0]
+    # What it keeps of frames is never changed, so that it need not be copied: a fuzzer makes a thousand a second.
+    fresh = copy.copy(primed)
+    fresh._history = copy.copy(primed._history)
+    fresh._history._records = dict(primed._history._records)
+    return fresh
+
+
+def packets() -> list[bytes]:
+    """Return packets of all kinds, the first of which such a decoder takes."""
+    _, coming, alone = _conversation()
+    return [*coming, *alone]
+
+
+def mended(decoder: FrameDecoder, data: bytes) -> bytes:
+    """Return a packet with the checksum that its sender would compute; it may have other flaws."""
+    if not is_predicted(data):
+        if len(data) < ALONE_SIZE:
+            return data
+        head = data[:1] + decoder._avatar_id + data[3 : ALONE_SIZE - 2]
+        check = binascii.crc_hqx(head + data[ALONE_SIZE:], 0xFFFF)
+        return head + check.to_bytes(2, "big") + data[ALONE_SIZE:]
+    try:
+        packet = PredictedPacket.parse(data)
+    except PacketError:
+        return data
+    header = packet.header
+    sequence = decoder._unwrap_short(header.sequence, decoder.sequence)
+    newest = decoder.record(sequence - header.gap)
+    before = decoder.record(sequence - header.gap - 1) if header.order == 1 else None
+    if newest is None or (header.order == 1 and before is None):
+        return data
+    check = checksum(decoder._context, sequence, header, packet.payload, newest, before)
+    return bytes(PredictedPacket(header, check, packet.payload))
