@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from app.assets import cache_folder
+from app.avatar_fields import unpack_sections
 from app.errors import UsageError, UserError
 from app.tracking.calibration_record import Calibration
 from app.tracking.torso_template import TorsoTemplate
@@ -22,9 +23,10 @@ from codec.errors import AvatarFileError
 from codec.face_state import FaceState
 from codec.tables import CodecTables
 from renderer.avatar import Avatar
-from renderer.field_file import FieldFileError, unpack_fields
+from renderer.field_container import FieldFileError
 from renderer.kernels import cpu
 from renderer.process_settings import flush_denormals, keep_buffers_mapped
+from renderer.refinement import Refinement
 
 META_LIMIT = 1 << 16
 EMBEDDING_LIMIT = 1 << 20
@@ -67,15 +69,16 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class LoadedAvatar:
-    """An avatar file with its parts opened as they are needed."""
+    """An avatar file, or its first part, with its parts opened as they are needed."""
 
     file: AvatarFile
     path: Path
     device: torch.device
     tables: CodecTables
     meta: dict[str, Any]
+    _refinement: Refinement | None = None
 
     @cached_property
     def digest(self) -> bytes:
@@ -94,9 +97,24 @@ class LoadedAvatar:
 
     @cached_property
     def field(self) -> Avatar:
-        """The fields, on the device. Raises AvatarError."""
+        """The fields, on the device. Raises AvatarError, AvatarFileError."""
+        return self._unpacked(self.file)
+
+    def refine(self, file: AvatarFile) -> None:
+        """Render from more of the same file from now on; frames go on meanwhile, in whichever thread renders them.
+
+        Raises:
+            AvatarError, AvatarFileError: it is another avatar's, or damaged.
+        """
+        if file.digest != self.digest:
+            raise AvatarError(f"{self.path}: what arrived is of another avatar; get the file again")
+        finer = self._unpacked(file)
+        field, self.file = self.field, file
+        self._refinement = Refinement(field, finer)
+
+    def _unpacked(self, file: AvatarFile) -> Avatar:
         try:
-            return unpack_fields(self.file["field"]).to(self.device)
+            return unpack_sections(file).to(self.device)
         except FieldFileError as error:
             raise AvatarError(f"{self.path}: {error}; get the file again or enrol again") from error
 
@@ -142,6 +160,9 @@ class LoadedAvatar:
             return torch.from_numpy(np.array(values, np.float32)).to(self.device)
 
         with torch.inference_mode():
+            refinement = self._refinement
+            if refinement is not None and refinement.step() and self._refinement is refinement:
+                self._refinement = None
             picture = self.field.render(
                 tensor(state.expression),
                 tensor(state.pose.rotation),
@@ -154,8 +175,10 @@ class LoadedAvatar:
         return image
 
 
-def load_avatar(path: str | Path, device: str = "auto") -> LoadedAvatar:
+def load_avatar(path: str | Path, device: str = "auto", first: int | None = None) -> LoadedAvatar:
     """Open an avatar file and check all that the call will rely on but the fields, which load on first use.
+
+    With ``first``, it is opened as if only so many bytes of it were there.
 
     Raises:
         AvatarError, AvatarFileError, TablesError: the file is missing, damaged or of another version; the sentence
@@ -163,7 +186,7 @@ def load_avatar(path: str | Path, device: str = "auto") -> LoadedAvatar:
     """
     keep_buffers_mapped()
     flush_denormals()
-    file = AvatarFile.read(path)
+    file = AvatarFile.read(path, first)
     try:
         if len(file["meta"]) > META_LIMIT:
             raise ValueError("too large")

@@ -45,7 +45,7 @@ class Preview:
         from renderer.budget import FrameBudget
 
         self._args, self._seconds = args, seconds
-        loaded = load_avatar(avatar, args.device)
+        loaded = load_avatar(avatar, args.device, args.first)
         self.name = str(loaded.meta.get("name") or "")
         camera = loaded.field.camera
         self.principal = (camera.cx, camera.cy)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from app.call_options import (
     CallOptions,
+    add_first_argument,
     add_headless_arguments,
     add_network_arguments,
     check_outputs,
@@ -50,6 +51,7 @@ def add_render_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--threads", type=whole_positive, metavar="N", help="CPU threads to render with (default: cores - 1)"
     )
+    add_first_argument(group)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -76,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
 
     args.room = normalise_room_code(args.room)
     options = CallOptions.of(args)
-    avatar = load_avatar(args.avatar, args.device)
+    avatar = load_avatar(args.avatar, args.device, args.first)
     receiver = Receiver(
         avatar, FrameBudget(args.fps), device=avatar.device_name, size=(args.width, args.height), threads=threads
     )

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from app.avatar import pack_embedding
+from app.avatar_fields import pack_sections, unpack_sections
 from app.enrolment.footage import EnrolmentFootage
 from codec.avatar_file import AvatarFile
 from codec.decoder import FrameDecoder
@@ -17,7 +18,6 @@ from codec.encoder import FrameEncoder
 from codec.table_fitting import expression_steps
 from codec.tables import CodecTables
 from renderer.avatar import Avatar
-from renderer.field_file import pack_fields, unpack_fields
 from renderer.training.dataset import HEAD
 from renderer.training.trainer import Quality, Trainer, picture_quality
 
@@ -71,8 +71,8 @@ def finish(
         expression_step=expression_steps(expression_sensitivity(avatar, footage, embedded), PICTURE_ERROR),
         focal=avatar.camera.focal,
     )
-    packed = pack_fields(avatar)
-    shipped = unpack_fields(packed)
+    fields = pack_sections(avatar)
+    shipped = unpack_sections(AvatarFile(fields))
     measured = measure(shipped, tables, footage, embedding(footage.held_out.expressions).numpy())
     meta = {
         "name": name,
@@ -90,13 +90,14 @@ def finish(
             "payload_kbps": round(measured.payload_kbps, 2),
         },
     }
+    # In the order in which somebody who receives the avatar needs them; the last three serve the owner alone.
     sections = {
         "meta": json.dumps(meta).encode(),
-        "calibration": bytes(footage.calibration),
-        "torso": bytes(footage.torso),
-        "embedding": pack_embedding(embedding),
         "tables": bytes(tables),
-        "field": packed,
+        **fields,
+        "embedding": pack_embedding(embedding),
+        "torso": bytes(footage.torso),
+        "calibration": bytes(footage.calibration),
     }
     return AvatarFile(sections), measured
 
