@@ -1,6 +1,7 @@
 """An avatar file opened for a call: what drives it and what renders it."""
 
 import json
+import threading
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -99,6 +100,11 @@ class LoadedAvatar:
     def field(self) -> Avatar:
         """The fields, on the device. Raises AvatarError, AvatarFileError."""
         return self._unpacked(self.file)
+
+    @property
+    def refining(self) -> bool:
+        """Whether the next picture of the same face will be a finer one."""
+        return self._refinement is not None
 
     def refine(self, file: AvatarFile) -> None:
         """Render from more of the same file from now on; frames go on meanwhile, in whichever thread renders them.
@@ -202,6 +208,19 @@ def load_avatar(path: str | Path, device: str = "auto", first: int | None = None
     except ValueError as error:
         raise AvatarError(f"{path}: {error}") from error
     return LoadedAvatar(file, Path(path), choose_device(device), tables, meta)
+
+
+def refine_later(avatar: LoadedAvatar, seconds: float | None) -> None:
+    """Let the whole file arrive after so many seconds, while frames are rendered from its first part; None: never."""
+    if seconds is None:
+        return
+
+    def arrive() -> None:
+        avatar.refine(AvatarFile.read(avatar.path))
+
+    timer = threading.Timer(seconds, arrive)
+    timer.daemon = True
+    timer.start()
 
 
 def pack_embedding(embedding: Embedding) -> bytes:

@@ -71,6 +71,13 @@ def add_first_argument(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_rest_argument(parser: argparse._ActionsContainer) -> None:
+    """Declare when the rest of an avatar is there."""
+    parser.add_argument(
+        "--rest-after", type=positive, metavar="S", help="with --first: the rest of the avatar arrives after S seconds"
+    )
+
+
 def add_headless_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what machines without a screen need."""
     group = parser.add_argument_group("without a screen")

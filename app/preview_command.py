@@ -40,12 +40,13 @@ class Preview:
         limit_library_threads(self.threads)
         check_outputs(args)
 
-        from app.avatar import load_avatar
+        from app.avatar import load_avatar, refine_later
         from app.receiver import Receiver
         from renderer.budget import FrameBudget
 
         self._args, self._seconds = args, seconds
         loaded = load_avatar(avatar, args.device, args.first)
+        refine_later(loaded, args.rest_after)
         self.name = str(loaded.meta.get("name") or "")
         camera = loaded.field.camera
         self.principal = (camera.cx, camera.cy)

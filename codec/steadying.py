@@ -12,9 +12,9 @@ import numpy as np
 from codec.face_state import FaceState
 from codec.quantiser import STEP_SCALE, Quantiser, state_from_parameters, state_parameters
 
-APPROACH = 0.2
+APPROACH = 0.15
 """Part of the way towards what is received, in a nominal interval."""
-REACH = 0.5
+REACH = 0.75
 """Steps from what is received that a steadied parameter keeps at most: half a step is what the symbol leaves open, the
 rest what the tracker's noise may take."""
 NOMINAL_INTERVAL = 0.04

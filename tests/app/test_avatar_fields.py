@@ -1,6 +1,7 @@
 """An avatar's file from its first part on: what there is to see, and what hostile files do."""
 
 import json
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.avatar import AvatarError, load_avatar
+from app.avatar import AvatarError, load_avatar, refine_later
 from app.avatar_fields import SECTIONS, is_progressive, pack_sections, repacked, unpack_sections
 from app.cli import main
 from app.errors import UserError
@@ -98,11 +99,16 @@ def test_the_rest_arrives_while_frames_are_rendered(tmp_path):
     end = whole.render(STATE, 64, 64).astype(float)
     pictures = [loaded.render(STATE, 64, 64).astype(float) for _ in range(2)]
     assert np.array_equal(*pictures)
-    loaded.refine(AvatarFile.read(path))
+    refine_later(loaded, 0.01)
+    waited = time.monotonic()
+    while not loaded.refining:
+        assert time.monotonic() - waited < 60
+        time.sleep(0.01)
     pictures += [loaded.render(STATE, 64, 64).astype(float) for _ in range(20)]
     distances = [float(np.sqrt(np.square(picture - end).mean())) for picture in pictures]
     steps = [float(np.sqrt(np.square(b - a).mean())) for a, b in pairwise(pictures)]
     assert distances[-1] == 0.0
+    assert not loaded.refining
     assert max(steps) < 0.5 * distances[0]
 
 

@@ -34,6 +34,8 @@ def tables_of(states):
 
 
 class SmallAvatar:
+    refining = False
+
     def __init__(self, seed=5, meta=None):
         self.tables = tables_of(wandering_states(seed=seed))
         self.meta = meta or {"name": "small"}
