@@ -26,7 +26,6 @@ from codec.decoder import FrameDecoder
 from codec.errors import PacketError
 from codec.face_state import FaceState
 from codec.playout import PlayoutBuffer
-from codec.steadying import Steadier
 from signaling.errors import SignalingError
 from signaling.ice_servers import IceServers
 from signaling.identity import make_nonce
@@ -100,7 +99,7 @@ class Receiver:
         self._size = size
         self._threads = threads
         self._decoder = FrameDecoder(avatar.tables, avatar.digest)
-        self._playout = PlayoutBuffer(avatar.tables.rest_state(0.0), Steadier(avatar.tables.quantiser))
+        self._playout = PlayoutBuffer(avatar.tables.rest_state(0.0))
         self._playout_lock = threading.Lock()
         self._clock_offset = 0.0
         self._last_packet: float | None = None

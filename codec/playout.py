@@ -17,7 +17,6 @@ from math import exp
 from codec.delay import DelayEstimator
 from codec.face_state import FaceState
 from codec.interpolation import StateOffset, interpolate_state
-from codec.steadying import Steadier
 
 CAPACITY = 256
 """States kept at most: ten seconds at 25 fps."""
@@ -68,22 +67,20 @@ class PlayoutStatistics:
 class PlayoutBuffer:
     """Orders, times and interpolates the states of one sender. ``now`` is seconds of this side's clock, never earlier.
 
-    ``rest`` is the face to ease to when nothing comes (None: the last one is held). ``steadier`` takes the flicker out
-    of the states in the order of time (None: they are shown as they came). ``hold``, ``ease`` and ``catch_up`` are
-    seconds, see the module; ``max_delay`` bounds the delay for jitter, in seconds.
+    ``rest`` is the face to ease to when nothing comes (None: the last one is held). ``hold``, ``ease`` and ``catch_up``
+    are seconds, see the module; ``max_delay`` bounds the delay for jitter, in seconds.
     """
 
     def __init__(
         self,
         rest: FaceState | None = None,
-        steadier: Steadier | None = None,
         *,
         hold: float = 0.4,
         ease: float = 0.3,
         catch_up: float = 0.045,
         max_delay: float = 0.4,
     ) -> None:
-        self._rest, self._steadier = rest, steadier
+        self._rest = rest
         self._hold, self._ease, self._catch_up, self._max_delay = hold, ease, catch_up, max_delay
         self._sequences = _SequenceLog()
         self._sampled_at: float | None = None
@@ -98,9 +95,6 @@ class PlayoutBuffer:
         self._estimator = DelayEstimator()
         self._states: list[FaceState] = []
         self._times: list[float] = []
-        # So many of the first states have been steadied, after the one before them.
-        self._steadied = 0
-        self._before: FaceState | None = None
         self._newest_arrival = float("-inf")
         self._display_time: float | None = None
         self._absent_since: float | None = None
@@ -159,8 +153,7 @@ class PlayoutBuffer:
             return self._shown
         time = self._advance(now)
         passed = max(bisect_right(self._times, time) - 1, 0)
-        self._steady(passed + 2)
-        self._drop(passed)
+        del self._states[:passed], self._times[:passed]
         # After a route has become longer, every state is overdue when it comes, and yet they come.
         overdue = min(time - self._times[-1], now - self._newest_arrival)
         starved = overdue > self._hold
@@ -179,29 +172,10 @@ class PlayoutBuffer:
         position = bisect_right(self._times, state.timestamp)
         if position == len(self._times):
             self._newest_arrival = now
-        if position < self._steadied:
-            state = self._steady_state(position, state)
-            self._steadied += 1
         self._states.insert(position, state)
         self._times.insert(position, state.timestamp)
-        self._drop(max(len(self._states) - CAPACITY, 0))
-
-    def _drop(self, count: int) -> None:
-        """Forget the first states."""
-        if count:
-            self._before = self._states[count - 1]
-            self._steadied = max(self._steadied - count, 0)
-            del self._states[:count], self._times[:count]
-
-    def _steady(self, count: int) -> None:
-        """Steady the first states as far as it has not been done: no further, lest a reordered one come between."""
-        for index in range(self._steadied, min(count, len(self._states))):
-            self._states[index] = self._steady_state(index, self._states[index])
-            self._steadied = index + 1
-
-    def _steady_state(self, index: int, state: FaceState) -> FaceState:
-        before = self._states[index - 1] if index else self._before
-        return state if self._steadier is None else self._steadier.follow(before, state)
+        if len(self._states) > CAPACITY:
+            del self._states[0], self._times[0]
 
     def _reject(self, state: FaceState, now: float) -> None:
         self.statistics.late += 1

@@ -16,7 +16,6 @@ from app.progress import Progress
 from app.tracking.tracker import FaceTracker
 from codec.decoder import FrameDecoder
 from codec.encoder import FrameEncoder
-from codec.steadying import Steadier
 from codec.tables import CodecTables
 
 
@@ -93,12 +92,11 @@ class OurCodec:
         self.avatar.prepare()
         decoder = FrameDecoder(self.tables, self.avatar.digest)
         frames = np.empty((len(coded.packets), size, size, 3), np.uint8)
-        steadier, before = Steadier(self.tables.quantiser), None
         now = 0.0
         with Progress(len(frames), f"rendering at {size}²") as progress:
             for index, packet in enumerate(coded.packets):
-                state = steadier.follow(before, decoder.decode(packet, now))
-                before, now = state, state.timestamp
+                state = decoder.decode(packet, now)
+                now = state.timestamp
                 frames[index] = self.avatar.render(state, size, size)
                 progress.update(index + 1)
         return frames
