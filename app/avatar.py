@@ -22,6 +22,7 @@ from codec.avatar_file import AvatarFile
 from codec.embedding import Embedding, embedding_of
 from codec.errors import AvatarFileError
 from codec.face_state import FaceState
+from codec.prediction import PredictionTables, prediction_of
 from codec.tables import CodecTables
 from renderer.avatar import Avatar
 from renderer.field_container import FieldFileError
@@ -79,6 +80,8 @@ class LoadedAvatar:
     device: torch.device
     tables: CodecTables
     meta: dict[str, Any]
+    prediction: PredictionTables | None = None
+    """What frames are predicted with; None for an avatar of before there was prediction: each frame is coded alone."""
     _refinement: Refinement | None = None
 
     @cached_property
@@ -203,11 +206,14 @@ def load_avatar(path: str | Path, device: str = "auto", first: int | None = None
         raise AvatarError(f"{path}: its description is damaged; get the file again or enrol again") from error
     try:
         tables = CodecTables.parse(file["tables"])
+        prediction = prediction_of(file)
+        if prediction is not None and prediction.size != len(tables.centres):
+            raise ValueError("its prediction and its coding tables are of two avatars; enrol again")
     except AvatarFileError:
         raise
     except ValueError as error:
         raise AvatarError(f"{path}: {error}") from error
-    return LoadedAvatar(file, Path(path), choose_device(device), tables, meta)
+    return LoadedAvatar(file, Path(path), choose_device(device), tables, meta, prediction)
 
 
 def refine_later(avatar: LoadedAvatar, seconds: float | None) -> None:

@@ -78,6 +78,6 @@ def repacked(file: AvatarFile) -> AvatarFile:
         FieldFileError, AvatarFileError: its fields are damaged.
     """
     fields = {name: file[name] for name in SECTIONS} if is_progressive(file) else pack_sections(unpack_sections(file))
-    first = {name: file[name] for name in ("meta", "tables") if name in file.sections}
+    first = {name: file[name] for name in ("meta", "tables", "prediction") if name in file.sections}
     rest = {name: content for name, content in file.sections.items() if name not in first and name not in fields}
     return AvatarFile(first | fields | rest)

@@ -15,6 +15,8 @@ BENCHES = {
     "ablation": "what the consistency code and the embedding are worth (paper table 3)",
     "speed": "frames a second, latency, memory, and how near the machine's limits they come",
     "tracking": "reprojection error, jitter, lag and speed of the face tracker, per clip",
+    "rate": "where the bits of our stream go, and how near they come to what is possible",
+    "views": "contact sheets of views and expressions beyond the enrolled ones, to look at",
     "report": "tables, plots and pictures of what was measured",
     "compare": "two avatars on the same frames, with a difference picture",
     "blind": "which looks better: pairs in random order, side unknown",

@@ -26,8 +26,8 @@ from renderer.training.trainer import Trainer, TrainingSettings
 CHECKPOINT_SUFFIX = ".training"
 CHECK_SECONDS = 60.0
 """Between looks at the validation frames; each is followed by a checkpoint."""
-FINISH_SECONDS = 30.0
-"""Kept of the budget for tables, packing and the last measurement."""
+FINISH_SECONDS = 45.0
+"""Kept of the budget for tables, what they need to know of the picture, packing and the last measurement."""
 LEAST_SHARE = 0.3
 """Of the budget that goes into training, however long the preparation takes."""
 

@@ -1,8 +1,10 @@
 """Writes the report: a page for each bench that has results, and a first page that says what matters."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from app.bench.contact_sheet import sheet_path
 from app.bench.report.ablation import ablation_page
 from app.bench.report.curves import MEAN, clip_curves
 from app.bench.report.equal_quality import EXPLANATION, equal_quality
@@ -35,6 +37,13 @@ INTRODUCTION = """\
 
 One benchmark, the same frames for everybody: footage that nothing was trained on, square pictures in, bits counted from
 the real packets, decoded pictures compared with the originals. It follows the tables and figures of arXiv 2402.16599.
+"""
+
+
+BEYOND = """\
+No real frame shows these. First row: yaw from 20° beyond one end of the training range to 20° beyond the other, in the
+middle the range's middle; second row: pitch likewise. Third row: expressions of the enrolment, as far from each other
+as there are; fourth row: the same, times 1.5. Made by `nerfcall bench views`.
 """
 
 
@@ -75,8 +84,11 @@ def write_report(folder: Path, output: Path, pictures_of: Sequence[str] = ()) ->
     for clip, (shown, fps) in pictures.items():
         write_picture(output / f"side-by-side-{clip}.jpg", shown)
         write_film(output / f"side-by-side-{clip}.mp4", shown, fps)
+    sheets = [clip for clip in pictures_of if sheet_path(folder, clip).exists()]
+    for clip in sheets:
+        shutil.copyfile(sheet_path(folder, clip), output / f"views-{clip}.jpg")
     written = []
-    texts = {"README": _first_page(results, list(pages), pictures_of), **pages}
+    texts = {"README": _first_page(results, list(pages), pictures_of, sheets), **pages}
     for name, text in texts.items():
         path = output / f"{name}.md"
         try:
@@ -87,7 +99,9 @@ def write_report(folder: Path, output: Path, pictures_of: Sequence[str] = ()) ->
     return written
 
 
-def _first_page(results: Mapping[str, list[Result]], pages: Sequence[str], pictures_of: Sequence[str]) -> str:
+def _first_page(
+    results: Mapping[str, list[Result]], pages: Sequence[str], pictures_of: Sequence[str], sheets: Sequence[str]
+) -> str:
     parts = [INTRODUCTION, _contents(pages)]
     curves = results["rate-distortion"]
     ours = _ours(results)
@@ -111,6 +125,8 @@ def _first_page(results: Mapping[str, list[Result]], pages: Sequence[str], pictu
     for clip in pictures_of:
         parts += [f"## {clip}, side by side\n", f"![Original and decoded frames of {clip}](side-by-side-{clip}.jpg)\n"]
         parts += [f"The same, moving: [side-by-side-{clip}.mp4](side-by-side-{clip}.mp4)\n"]
+    for clip in sheets:
+        parts += [f"## {clip}, beyond the enrolment\n", f"![Contact sheet of {clip}](views-{clip}.jpg)\n", BEYOND]
     used = [*quality, *curves]
     if used:
         parts.append(provenance(used))
