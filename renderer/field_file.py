@@ -23,8 +23,8 @@ VERSION = "4"
 """Changes whenever fields of before would render differently or not at all."""
 MAX_BACKGROUND = 1024
 MAX_GRID = 128
-MAX_TEXELS = 1 << 24
-"""Of all planes together: four times what 79 moving planes of the usual size have."""
+MAX_TEXELS = 10 << 20
+"""Of all planes together: a little more than with 79 moving planes of the usual size."""
 _DENSITY = "grid.density"
 _DENSITY_STEPS = 4.0
 """Levels of the stored density per doubling of 1 + density / 0.01: the search needs to know little more than where."""
