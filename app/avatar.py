@@ -27,6 +27,7 @@ from codec.tables import CodecTables
 from renderer.avatar import Avatar
 from renderer.field_container import FieldFileError
 from renderer.kernels import cpu
+from renderer.portrait import Portrait
 from renderer.process_settings import flush_denormals, keep_buffers_mapped
 from renderer.refinement import Refinement
 
@@ -100,7 +101,7 @@ class LoadedAvatar:
         return device_name(self.device)
 
     @cached_property
-    def field(self) -> Avatar:
+    def field(self) -> Portrait:
         """The fields, on the device. Raises AvatarError, AvatarFileError."""
         return self._unpacked(self.file)
 
@@ -119,9 +120,11 @@ class LoadedAvatar:
             raise AvatarError(f"{self.path}: what arrived is of another avatar; get the file again")
         finer = self._unpacked(file)
         field, self.file = self.field, file
-        self._refinement = Refinement(field, finer)
+        # The paper's field is whole as soon as it is there.
+        if isinstance(field, Avatar) and isinstance(finer, Avatar):
+            self._refinement = Refinement(field, finer)
 
-    def _unpacked(self, file: AvatarFile) -> Avatar:
+    def _unpacked(self, file: AvatarFile) -> Portrait:
         try:
             return unpack_sections(file).to(self.device)
         except FieldFileError as error:

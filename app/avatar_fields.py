@@ -8,7 +8,10 @@ from codec.pyramid import Pyramid, PyramidShape
 from codec.pyramid_coder import decode_part, encode_part
 from renderer.avatar import Avatar
 from renderer.field_file import FieldBase, PackedFields, open_fields, pack_fields
-from renderer.field_file_3 import unpack_fields_3
+from renderer.paper.avatar import PaperAvatar
+from renderer.paper.file import pack_paper
+from renderer.portrait import Portrait
+from renderer.portrait_file import unpack_whole
 
 BASE = "field"
 BACKGROUND = "background"
@@ -26,9 +29,17 @@ SECTIONS = (BASE, BACKGROUND, *map(part_name, SHIFTS))
 """In the order in which a receiver needs them; it can render from the first three."""
 
 
-def pack_sections(avatar: Avatar) -> dict[str, bytes]:
-    """Return the sections of an avatar's fields in their order."""
-    return _coded(pack_fields(avatar))
+def pack_sections(portrait: Portrait) -> dict[str, bytes]:
+    """Return the sections of a portrait's fields in their order; the paper's field has but one.
+
+    Raises:
+        TypeError: there is no file for this kind of portrait.
+    """
+    if isinstance(portrait, PaperAvatar):
+        return {BASE: pack_paper(portrait)}
+    if not isinstance(portrait, Avatar):
+        raise TypeError(f"no file holds a {type(portrait).__name__}")
+    return _coded(pack_fields(portrait))
 
 
 def _coded(packed: PackedFields) -> dict[str, bytes]:
@@ -41,14 +52,14 @@ def _coded(packed: PackedFields) -> dict[str, bytes]:
     return dict(zip(SECTIONS, [packed.base, encode_part([background], 0, True), *parts], strict=True))
 
 
-def unpack_sections(file: AvatarFile) -> Avatar:
-    """Return the avatar, as fine as the sections that are there allow, on the CPU.
+def unpack_sections(file: AvatarFile) -> Portrait:
+    """Return the portrait, as fine as the sections that are there allow, on the CPU.
 
     Raises:
         FieldFileError, AvatarFileError: a section is damaged, or too little is there to render from.
     """
-    if part_name(SHIFTS[0]) not in file.names:
-        return unpack_fields_3(file[BASE])
+    if not is_progressive(file):
+        return unpack_whole(file[BASE])
     base = open_fields(file[BASE])
     shapes = {name: PyramidShape(count, side) for name, (count, side) in base.planes.items()}
     background = decode_part(file[BACKGROUND], [shapes.pop(BACKGROUND)], None)

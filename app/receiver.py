@@ -43,6 +43,12 @@ SILENT_SECONDS: Final = 1.0
 REFUSED_SECONDS: Final = 0.5
 """Between telling the sender that a packet was refused and doing so again: by then it has acted upon it."""
 
+TRIAL_SIDE: Final = 32
+"""Pixels of the picture by which a field is tried that may take minutes for a whole one, as the paper's does."""
+
+SLOW_SECONDS: Final = 20.0
+"""Seconds for a whole picture, by the trial, from which on a smaller one is shown at once."""
+
 OFFSET_STEP: Final = 0.005
 """Seconds by which the estimate of the other clock must change before it is taken: smaller steps would only jitter."""
 
@@ -265,7 +271,16 @@ class Receiver:
     def _warm_up(self) -> None:
         """Render the face at rest: the first rendering takes long, and must not teach the budget that all do."""
         limit_render_threads(self._threads)
-        self._avatar.render(self._avatar.tables.rest_state(0.0), *self._size)
+        rest = self._avatar.tables.rest_state(0.0)
+        self._avatar.render(rest, TRIAL_SIDE, TRIAL_SIDE)
+        started = time.perf_counter()
+        self._avatar.render(rest, TRIAL_SIDE, TRIAL_SIDE)
+        seconds = time.perf_counter() - started
+        width, height = self._size
+        # A small picture costs more a pixel than a large one, so that only a field which is far too slow is lowered.
+        if seconds * width * height > SLOW_SECONDS * TRIAL_SIDE**2:
+            self._budget.report(TRIAL_SIDE, TRIAL_SIDE, seconds)
+        self._avatar.render(rest, *self._budget.choose(width, height))
         # Not waited for: the first time on a machine it takes longer than anybody waits for a picture.
         threading.Thread(target=self._avatar.prepare, name="prepare", daemon=True).start()
 

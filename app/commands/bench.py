@@ -14,6 +14,7 @@ BENCHES = {
     "resolution": "the same bits at every size against codecs that code each size (paper fig. 6)",
     "ablation": "what the consistency code and the embedding are worth (paper table 3)",
     "speed": "frames a second, latency, memory, and how near the machine's limits they come",
+    "fields": "how much sooner the fast field is as good as the paper's own (eq. 1 to 5)",
     "tracking": "reprojection error, jitter, lag and speed of the face tracker, per clip",
     "rate": "where the bits of our stream go, and how near they come to what is possible",
     "views": "contact sheets of views and expressions beyond the enrolled ones, to look at",

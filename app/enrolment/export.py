@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,9 +20,9 @@ from codec.encoder import FrameEncoder
 from codec.quantiser import MOTION_SIZE
 from codec.table_fitting import expression_steps, training_parameters
 from codec.tables import CodecTables
-from renderer.avatar import Avatar
+from renderer.portrait import Portrait
 from renderer.training.dataset import HEAD
-from renderer.training.trainer import Quality, Trainer, picture_quality
+from renderer.training.field_training import FieldTraining, Quality, picture_quality
 
 PICTURE_ERROR = 0.7 / 255.0
 """RMS change of a pixel by the rounding of the expression of frames that are coded alone: little more than by rounding
@@ -39,7 +40,7 @@ class Measured:
 
 
 def finish(
-    trainer: Trainer,
+    trainer: FieldTraining[Any],
     embedding: Embedding,
     footage: EnrolmentFootage,
     name: str,
@@ -56,7 +57,7 @@ def finish(
         owner: public key (32 bytes) of whoever may drive the avatar.
         minutes: time that training took.
     """
-    trainer.settle_grid()
+    trainer.settle()
     field_psnr = trainer.evaluate(footage.validation).psnr
     avatar = trainer.avatar.cpu()
     embedding.cpu()
@@ -83,6 +84,7 @@ def finish(
         "name": name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "size": trainer.size,
+        "kind": trainer.avatar.KIND,
         "framing": footage.framing.numbers(),
         "owner": owner.hex(),
         "training": {
@@ -108,7 +110,9 @@ def finish(
     return AvatarFile(sections), measured
 
 
-def measure(avatar: Avatar, tables: CodecTables, footage: EnrolmentFootage, embedded: NDArray[np.float32]) -> Measured:
+def measure(
+    avatar: Portrait, tables: CodecTables, footage: EnrolmentFootage, embedded: NDArray[np.float32]
+) -> Measured:
     """Send the held-out frames through coder, decoder and renderer and compare what comes out with the real frames.
 
     Args:

@@ -11,25 +11,24 @@ from codec.noise_feedback import metric_steps
 from codec.prediction import PredictionTables
 from codec.prediction_fitting import fit_prediction
 from codec.quantiser import MOTION_SIZE, state_from_parameters
-from renderer.avatar import Avatar
+from renderer.portrait import Portrait
 
 ERROR_SHARE: Final = 0.22
 """RMS change of a pixel by the rounding of all numbers together, at the point "normal", as a share of how far the field
-itself is off the real picture. With the errors that the encoder carries on, which add a quarter, it lowers PSNR by 0.1 dB
-or a little less: the better the field, the finer the steps."""
+itself is off the real picture. With the errors that the encoder carries on, which add a quarter, it lowers PSNR by
+0.1 dB or a little less: the better the field, the finer the steps."""
 
 ERROR_RANGE: Final = (0.5 / 255, 6.0 / 255)
 """What is finer nobody sees, and what is coarser shows as trembling, however poor the field."""
 
 PROBE_FRAMES: Final = 6
-PROBE_SIZE: Final = 64
 
 _ROTATION: Final = radians(0.2)
 _PIXELS: Final = 0.5 / 256
 _EXPRESSION: Final = 0.25
 
 
-def picture_metric(avatar: Avatar, parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+def picture_metric(avatar: Portrait, parameters: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the mean over pixels and some frames of J^T J, for the picture's derivative J by the numbers of a frame.
 
     Args:
@@ -80,7 +79,7 @@ def _probes(size: int, focal: float) -> NDArray[np.float64]:
     return np.array([*pose, *torso, *[_EXPRESSION] * (size - MOTION_SIZE)])
 
 
-def _picture(avatar: Avatar, parameters: NDArray[np.float64]) -> NDArray[np.float32]:
+def _picture(avatar: Portrait, parameters: NDArray[np.float64]) -> NDArray[np.float32]:
     state = state_from_parameters(parameters, 0.0, present=True)
     device = next(avatar.parameters()).device
 
@@ -93,8 +92,8 @@ def _picture(avatar: Avatar, parameters: NDArray[np.float64]) -> NDArray[np.floa
             tensor(state.pose.rotation),
             tensor(state.pose.translation),
             tensor(state.torso),
-            PROBE_SIZE,
-            PROBE_SIZE,
+            avatar.PROBE_SIDE,
+            avatar.PROBE_SIDE,
         )
     flat: NDArray[np.float32] = (picture.float() / 255).flatten().cpu().numpy()
     return flat

@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from app.bench.contact_sheet import sheet_path
+from app.bench.fields.record import read_records as read_field_records
 from app.bench.report.ablation import ablation_page
 from app.bench.report.curves import MEAN, clip_curves
 from app.bench.report.equal_quality import EXPLANATION, equal_quality
+from app.bench.report.fields import fields_page
 from app.bench.report.markdown import Row
 from app.bench.report.pictures import columns, write_film, write_picture
 from app.bench.report.provenance import provenance
@@ -27,6 +29,7 @@ PAGES = {
     "rate-distortion": "quality over rate, with Bjøntegaard differences (fig. 5)",
     "resolution": "the same bits at every size (fig. 6)",
     "ablation": "with and without the consistency code and the embedding (table 3)",
+    "fields": "how much sooner the field of a call is as good as the paper's own (eq. 1 to 5)",
     "speed": "how fast it is",
     "tracking": "how exact, how steady and how late the face tracker is",
 }
@@ -60,8 +63,8 @@ def write_report(folder: Path, output: Path, pictures_of: Sequence[str] = ()) ->
         LosslessError: a video that is to be shown is missing or damaged.
     """
     results = {bench: read_results(folder, bench) for bench in BENCHES}
-    speed, tracking = read_speed_records(folder), read_tracking_records(folder)
-    if not any(results.values()) and not speed and not tracking:
+    speed, tracking, fields = read_speed_records(folder), read_tracking_records(folder), read_field_records(folder)
+    if not any(results.values()) and not speed and not tracking and not fields:
         raise ResultError(f"{folder} holds no results: run nerfcall bench quality -o {folder} first")
     pictures = {clip: columns(folder, clip, results["quality"]) for clip in pictures_of}
     try:
@@ -77,6 +80,8 @@ def write_report(folder: Path, output: Path, pictures_of: Sequence[str] = ()) ->
         pages["resolution"] = resolution_page(results["resolution"], output)
     if results["ablation"]:
         pages["ablation"] = ablation_page(results["ablation"])
+    if fields:
+        pages["fields"] = fields_page(fields, output)
     if speed:
         pages["speed"] = speed_page(speed)
     if tracking:

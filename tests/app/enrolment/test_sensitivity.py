@@ -17,6 +17,7 @@ SIZE = 3
 class LinearAvatar(nn.Module):
     """The upper half shows the first coefficient, the lower one the sum of the first two; the third shows nowhere."""
 
+    PROBE_SIDE = 64
     camera = Camera(2.0, 0.5, 0.5)
 
     def __init__(self) -> None:
