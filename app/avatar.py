@@ -1,6 +1,7 @@
 """An avatar file opened for a call: what drives it and what renders it."""
 
 import json
+import threading
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from app.assets import cache_folder
+from app.avatar_fields import unpack_sections
 from app.errors import UsageError, UserError
 from app.tracking.calibration_record import Calibration
 from app.tracking.torso_template import TorsoTemplate
@@ -23,10 +25,11 @@ from codec.face_state import FaceState
 from codec.prediction import PredictionTables, prediction_of
 from codec.tables import CodecTables
 from renderer.avatar import Avatar
+from renderer.field_container import FieldFileError
 from renderer.kernels import cpu, gpu
 from renderer.portrait import Portrait
-from renderer.portrait_file import FieldFileError, unpack_portrait
 from renderer.process_settings import flush_denormals, keep_buffers_mapped
+from renderer.refinement import Refinement
 
 META_LIMIT = 1 << 16
 EMBEDDING_LIMIT = 1 << 20
@@ -69,9 +72,9 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class LoadedAvatar:
-    """An avatar file with its parts opened as they are needed."""
+    """An avatar file, or its first part, with its parts opened as they are needed."""
 
     file: AvatarFile
     path: Path
@@ -80,6 +83,7 @@ class LoadedAvatar:
     meta: dict[str, Any]
     prediction: PredictionTables | None = None
     """What frames are predicted with; None for an avatar of before there was prediction: each frame is coded alone."""
+    _refinement: Refinement | None = None
 
     @cached_property
     def digest(self) -> bytes:
@@ -98,9 +102,31 @@ class LoadedAvatar:
 
     @cached_property
     def field(self) -> Portrait:
-        """The fields, on the device. Raises AvatarError."""
+        """The fields, on the device. Raises AvatarError, AvatarFileError."""
+        return self._unpacked(self.file)
+
+    @property
+    def refining(self) -> bool:
+        """Whether the next picture of the same face will be a finer one."""
+        return self._refinement is not None
+
+    def refine(self, file: AvatarFile) -> None:
+        """Render from more of the same file from now on; frames go on meanwhile, in whichever thread renders them.
+
+        Raises:
+            AvatarError, AvatarFileError: it is another avatar's, or damaged.
+        """
+        if file.digest != self.digest:
+            raise AvatarError(f"{self.path}: what arrived is of another avatar; get the file again")
+        finer = self._unpacked(file)
+        field, self.file = self.field, file
+        # The paper's field is whole as soon as it is there.
+        if isinstance(field, Avatar) and isinstance(finer, Avatar):
+            self._refinement = Refinement(field, finer)
+
+    def _unpacked(self, file: AvatarFile) -> Portrait:
         try:
-            return unpack_portrait(self.file["field"]).to(self.device)
+            return unpack_sections(file).to(self.device)
         except FieldFileError as error:
             raise AvatarError(f"{self.path}: {error}; get the file again or enrol again") from error
 
@@ -148,6 +174,9 @@ class LoadedAvatar:
             return torch.from_numpy(np.array(values, np.float32)).to(self.device)
 
         with torch.inference_mode():
+            refinement = self._refinement
+            if refinement is not None and refinement.step() and self._refinement is refinement:
+                self._refinement = None
             picture = self.field.render(
                 tensor(state.expression),
                 tensor(state.pose.rotation),
@@ -160,8 +189,10 @@ class LoadedAvatar:
         return image
 
 
-def load_avatar(path: str | Path, device: str = "auto") -> LoadedAvatar:
+def load_avatar(path: str | Path, device: str = "auto", first: int | None = None) -> LoadedAvatar:
     """Open an avatar file and check all that the call will rely on but the fields, which load on first use.
+
+    With ``first``, it is opened as if only so many bytes of it were there.
 
     Raises:
         AvatarError, AvatarFileError, TablesError: the file is missing, damaged or of another version; the sentence
@@ -169,7 +200,7 @@ def load_avatar(path: str | Path, device: str = "auto") -> LoadedAvatar:
     """
     keep_buffers_mapped()
     flush_denormals()
-    file = AvatarFile.read(path)
+    file = AvatarFile.read(path, first)
     try:
         if len(file["meta"]) > META_LIMIT:
             raise ValueError("too large")
@@ -188,6 +219,19 @@ def load_avatar(path: str | Path, device: str = "auto") -> LoadedAvatar:
     except ValueError as error:
         raise AvatarError(f"{path}: {error}") from error
     return LoadedAvatar(file, Path(path), choose_device(device), tables, meta, prediction)
+
+
+def refine_later(avatar: LoadedAvatar, seconds: float | None) -> None:
+    """Let the whole file arrive after so many seconds, while frames are rendered from its first part; None: never."""
+    if seconds is None:
+        return
+
+    def arrive() -> None:
+        avatar.refine(AvatarFile.read(avatar.path))
+
+    timer = threading.Timer(seconds, arrive)
+    timer.daemon = True
+    timer.start()
 
 
 def pack_embedding(embedding: Embedding) -> bytes:

@@ -78,6 +78,23 @@ def add_impairment_arguments(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_first_argument(parser: argparse._ActionsContainer) -> None:
+    """Declare how much of an avatar is there."""
+    parser.add_argument(
+        "--first",
+        type=byte_number,
+        metavar="BYTES",
+        help="render from the first BYTES of the avatar file alone, as if the rest had not arrived",
+    )
+
+
+def add_rest_argument(parser: argparse._ActionsContainer) -> None:
+    """Declare when the rest of an avatar is there."""
+    parser.add_argument(
+        "--rest-after", type=positive, metavar="S", help="with --first: the rest of the avatar arrives after S seconds"
+    )
+
+
 def add_headless_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what machines without a screen need."""
     group = parser.add_argument_group("without a screen")
@@ -136,6 +153,14 @@ def whole_positive(text: str) -> int:
     value = int(text)
     if not 1 <= value <= 8192:
         raise argparse.ArgumentTypeError(f"{text} is not between 1 and 8192")
+    return value
+
+
+def byte_number(text: str) -> int:
+    """Parse a whole number of bytes above 0."""
+    value = int(text)
+    if not 1 <= value <= 1 << 40:
+        raise argparse.ArgumentTypeError(f"{text} is no number of bytes above 0")
     return value
 
 

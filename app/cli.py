@@ -23,7 +23,20 @@ from typing import NoReturn, Protocol, cast
 import app.commands
 from app.errors import UserError
 
-ORDER = ("demo", "enrol", "preview", "serve", "send", "receive", "play", "track", "inspect", "doctor", "bench")
+ORDER = (
+    "demo",
+    "enrol",
+    "preview",
+    "serve",
+    "send",
+    "receive",
+    "play",
+    "track",
+    "inspect",
+    "repack",
+    "doctor",
+    "bench",
+)
 """Order of the overview: first what a newcomer wants. A command that is not named here comes last."""
 
 TRACEBACK_VARIABLE = "NERFCALL_TRACEBACK"

@@ -25,6 +25,9 @@ _XZ = b"\xfd7zXZ\x00"
 MAX_MEMORY = 16 << 20
 """Bytes that decompression may take."""
 
+FIRST_PICTURE, *FINER_PICTURES = "planes.2", "planes.1", "planes.0"
+"""Sections that complete what a picture can be rendered from (see `app.avatar_fields`)."""
+
 _KNOWN = ("name", "created", "demo", "size", "owner", "recordings")
 
 
@@ -52,8 +55,8 @@ class Description:
         return "\n".join([self.title, *(f"  {line.name:{width}}   {line.value}" for line in self.lines)])
 
 
-def describe(path: Path) -> Description:
-    """Describe the file at ``path``.
+def describe(path: Path, first: int | None = None) -> Description:
+    """Describe the file at ``path``; of an avatar, if asked for, what its ``first`` bytes hold.
 
     Raises:
         InspectionError: it is neither an avatar nor a recording, or cannot be opened.
@@ -66,7 +69,7 @@ def describe(path: Path) -> Description:
     except OSError as error:
         raise InspectionError(f"{path} cannot be read ({error.strerror}); name an .avatar or .face file") from error
     if start.startswith(avatar_file.MAGIC):
-        return describe_avatar(path.name, AvatarFile.read(path), size)
+        return describe_avatar(path.name, AvatarFile.read(path, first), size)
     if start.startswith(recording.MAGIC):
         return describe_recording(path.name, Recording.read(path), size)
     raise InspectionError(f"{path} is neither an avatar nor a recording; name an .avatar or .face file")
@@ -88,9 +91,15 @@ def describe_avatar(name: str, avatar: AvatarFile, size: int) -> Description:
     elif meta.get("owner"):
         lines.append(Line("owner", f"{words(meta['owner'])[:16]}: only who holds the owner's key can drive it"))
     lines += [Line(key.replace("_", " "), words(value)) for key, value in meta.items() if key not in _KNOWN]
-    for section, content in sorted(avatar.sections.items()):
+    end = len(avatar.head)
+    for section, content in avatar.sections.items():
+        end += len(content)
         if section != "meta":
-            lines.append(Line(section, section_words(content)))
+            stage = f"; a picture from the first {byte_count(end)} on" if section == FIRST_PICTURE else ""
+            stage = f"; a finer one from {byte_count(end)} on" if section in FINER_PICTURES else stage
+            lines.append(Line(section, section_words(content) + stage))
+    for entry in avatar.missing:
+        lines.append(Line(entry.name, f"{byte_count(entry.size)}, not there"))
     return Description(f"{name}: an avatar, {byte_count(size)}", lines)
 
 

@@ -42,6 +42,10 @@ class DrivenAvatar(CallAvatar, Protocol):
 class RenderedAvatar(CallAvatar, Protocol):
     """What a receiver needs."""
 
+    @property
+    def refining(self) -> bool:
+        """Whether the next picture of the same face will be a finer one."""
+
     def prepare(self) -> None:
         """Make rendering as fast as this machine can. That may take seconds, while it renders slower."""
 

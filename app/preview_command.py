@@ -41,14 +41,15 @@ class Preview:
         limit_library_threads(self.threads)
         check_outputs(args)
 
-        from app.avatar import load_avatar
+        from app.avatar import load_avatar, refine_later
         from app.receiver import Receiver
         from renderer.budget import FrameBudget
 
         self._args, self._seconds = args, seconds
         self._scratch = tempfile.TemporaryDirectory(prefix="nerfcall-")
         self._sender_trace = os.path.join(self._scratch.name, "sender.json")
-        loaded = load_avatar(avatar, args.device)
+        loaded = load_avatar(avatar, args.device, args.first)
+        refine_later(loaded, args.rest_after)
         self.name = str(loaded.meta.get("name") or "")
         camera = loaded.field.camera
         self.principal = (camera.cx, camera.cy)

@@ -326,7 +326,8 @@ class Receiver:
             with self._playout_lock:
                 state = self._playout.sample(now + self._clock_offset)
             wanted = self._size
-            if state is None or (shown is not None and wanted == shown_size and looks_alike(state, shown)):
+            same = shown is not None and state is not None and wanted == shown_size and looks_alike(state, shown)
+            if state is None or (same and not self._avatar.refining):
                 continue
             shown, shown_size = state, wanted
             self.mailbox.put(self._render(state, wanted))
@@ -365,6 +366,7 @@ def looks_alike(first: FaceState, second: FaceState) -> bool:
         np.array_equal(first.expression, second.expression)
         and np.array_equal(first.pose.rotation, second.pose.rotation)
         and np.array_equal(first.pose.translation, second.pose.translation)
+        and np.array_equal(first.torso, second.torso)
     )
 
 

@@ -2,6 +2,11 @@
 
 Without an acknowledgement each packet decodes alone. With prediction tables, frames are predicted from the newest one
 that the receiver has acknowledged, which it names: whatever is lost, what arrives can be decoded.
+
+A part of each rounding error is carried on to the next frame: what is coded is the face plus that part. A rounding that
+is off by the same amount from frame to frame is not seen, one that changes is seen as trembling. So a parameter that
+hardly moves keeps its symbol, as with hysteresis, and one that moves trembles less; the error itself grows by
+1 / sqrt(1 - CARRIED^2).
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -20,8 +25,11 @@ from codec.packet import SEQUENCE_MODULUS, TIMESTAMP_MODULUS, FrameHeader, Packe
 from codec.predicted_frame import alone_record, encode_frame, encode_held, unchanged
 from codec.predicted_packet import HELD, PredictedHeader, PredictedPacket, checksum
 from codec.prediction import GAPS, PredictionTables, context_of
-from codec.quantiser import state_parameters
+from codec.quantiser import STEP_SCALE, state_parameters
 from codec.tables import CodecTables
+
+CARRIED = 0.6
+"""Part of the rounding error that is carried on: frame-to-frame changes of the error lose 2 dB, the error gains 2."""
 
 Embed = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """The avatar's embedding: a tracked expression (79,) -> (E,)."""
@@ -32,7 +40,8 @@ class FrameEncoder:
 
     ``avatar_id`` is the digest of the avatar or its first bytes. ``embed`` is the avatar's embedding; None when the
     states already hold embedded expressions. ``sequence`` is the number of the first packet. Without ``prediction``,
-    and as long as nothing is acknowledged, each packet decodes alone.
+    and as long as nothing is acknowledged, each packet decodes alone. ``carried`` (0 to 1) is the part of a rounding
+    error that is carried on.
     """
 
     def __init__(
@@ -43,8 +52,10 @@ class FrameEncoder:
         *,
         sequence: int = 0,
         prediction: PredictionTables | None = None,
+        carried: float = CARRIED,
     ) -> None:
         self._tables = tables
+        self._carried = carried
         self._avatar_id = short_id(avatar_id)
         self._embed = embed
         self._sequence = sequence % SEQUENCE_MODULUS
@@ -55,6 +66,8 @@ class FrameEncoder:
         self._first_usable = self._sequence
         self.predicts = True
         """Whether frames may be predicted, where there are tables for that; the receiver must have them as well."""
+        self._error: NDArray[np.float64] | None = None
+        self._most = tables.quantiser.steps / STEP_SCALE
         self.point = NORMAL
         """The operating point of what comes next; of frames coded alone there is one only. How many of the camera's
         frames are sent is up to the sender."""
@@ -83,17 +96,21 @@ class FrameEncoder:
         timestamp = round(state.timestamp * 1000) % TIMESTAMP_MODULUS
         packet: Packet | PredictedPacket
         if not state.present:
+            self._error = None
             packet = Packet(self._header(timestamp, False), b"")
         else:
             if self._embed is not None:
                 state = replace(state, expression=np.asarray(self._embed(state.expression)))
             parameters = state_parameters(state, self._tables.expression_size)
+            wanted = parameters if self._error is None else parameters + self._carried * self._error
             usable = self._usable(along)
             newest = self._reference(usable)
             if newest is None or self._prediction is None or not self.predicts:
-                packet = self._alone(parameters, timestamp)
+                packet, coded = self._alone(wanted, timestamp)
             else:
-                packet = self._predicted(self._prediction, parameters, timestamp, newest, usable)
+                packet, coded = self._predicted(self._prediction, wanted, timestamp, newest, usable)
+            # What lies beyond the bounds is no rounding, and is forgotten when it is over.
+            self._error = np.clip(coded - parameters, -self._most, self._most)
         self._sequence += 1
         return packet
 
@@ -124,12 +141,14 @@ class FrameEncoder:
                 return record
         return None
 
-    def _alone(self, parameters: NDArray[np.float64], timestamp: int) -> Packet:
+    def _alone(self, parameters: NDArray[np.float64], timestamp: int) -> tuple[Packet, NDArray[np.float64]]:
+        """Return the packet of a frame that is coded alone, and the parameters that the receiver will have."""
         symbols = self._tables.quantiser.quantise(parameters)
         if self._prediction is not None:
             values = self._prediction.units_of_symbols(symbols, self._tables.quantiser)
             self._sent.add(alone_record(self._sequence, timestamp, values))
-        return Packet(self._header(timestamp, True), encode_symbols(self._tables, symbols.tolist()))
+        packet = Packet(self._header(timestamp, True), encode_symbols(self._tables, symbols.tolist()))
+        return packet, self._tables.quantiser.dequantise(symbols)
 
     def _predicted(
         self,
@@ -138,7 +157,8 @@ class FrameEncoder:
         timestamp: int,
         newest: FrameRecord,
         usable: set[int],
-    ) -> PredictedPacket:
+    ) -> tuple[PredictedPacket, NDArray[np.float64]]:
+        """Return the packet of a frame that is predicted, and the parameters that the receiver will have."""
         number = newest.sequence - 1
         before = self._sent.find(number) if number in usable else None
         order, point = int(before is not None), OPERATING_POINTS.index(self.point)
@@ -152,7 +172,7 @@ class FrameEncoder:
         gap = self._sequence - newest.sequence
         header = PredictedHeader.of(self._sequence, gap, order, point, newest.point)
         check = checksum(self._context, self._sequence, header, payload, newest, before)
-        return PredictedPacket(header, check, payload)
+        return PredictedPacket(header, check, payload), tables.parameters(record.values)
 
 
 def encode_symbols(tables: CodecTables, symbols: Sequence[int]) -> bytes:

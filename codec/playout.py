@@ -6,7 +6,8 @@ always a later state to interpolate towards; a display slower than the camera is
 
 When nothing is there to show, the last face is held for ``hold`` seconds and then eases to the face at rest with time
 constant ``ease``; when states come again, the difference between what is on show and what is due dies away with time
-constant ``catch_up``. So nothing ever jumps. The same goes for a face that leaves the camera and comes back.
+constant ``catch_up``. Both begin slowly and end slowly, as a critically damped spring moves, so that nothing ever jumps
+or jerks. The same goes for a face that leaves the camera and comes back.
 """
 
 from bisect import bisect_right
@@ -75,8 +76,8 @@ class PlayoutBuffer:
         rest: FaceState | None = None,
         *,
         hold: float = 0.4,
-        ease: float = 0.4,
-        catch_up: float = 0.06,
+        ease: float = 0.3,
+        catch_up: float = 0.045,
         max_delay: float = 0.4,
     ) -> None:
         self._rest = rest
@@ -221,7 +222,7 @@ class PlayoutBuffer:
         """Return ``state`` on its way to rest, ``age`` seconds after the last of anything newer."""
         if self._rest is None or age <= self._hold:
             return state
-        eased = interpolate_state(state, self._rest, 1 - exp(-(age - self._hold) / self._ease))
+        eased = interpolate_state(state, self._rest, 1 - _spring((age - self._hold) / self._ease))
         return replace(eased, timestamp=state.timestamp)
 
     def _glide(self, state: FaceState, now: float) -> FaceState:
@@ -229,11 +230,16 @@ class PlayoutBuffer:
         if self._offset is None:
             return state
         offset, since = self._offset
-        weight = exp(-(now - since) / self._catch_up)
+        weight = _spring((now - since) / self._catch_up)
         if weight < _SETTLED:
             self._offset = None
             return state
         return offset.apply(state, weight)
+
+
+def _spring(time: float) -> float:
+    """Return what is left of a displacement after ``time`` time constants of a critically damped spring, from rest."""
+    return (1 + time) * exp(-time)
 
 
 class _SequenceLog:

@@ -41,9 +41,9 @@ VERSION = 2
 MAX_SIZE = 1 << 20
 """Bytes; the largest tables that can be written take less."""
 
-ROTATION_STEP = 0.1
+ROTATION_STEP = 0.05
 """Degrees."""
-PICTURE_STEP = 0.25
+PICTURE_STEP = 0.125
 """Pixels of a 256 x 256 picture."""
 
 _HEAD = struct.Struct("<4sHB")
@@ -80,9 +80,9 @@ class CodecTables:
         ``expressions`` (N, E) are embedded, ``poses`` has length N and ``torsos`` are (N, 6) as in
         :class:`~codec.face_state.FaceState`; N >= 16. ``expression_step`` is one number or (E,), see
         :func:`codec.table_fitting.expression_steps`. ``rotation_step`` is in degrees. ``picture_step`` is in pixels of
-        a 256 x 256 picture taken with ``focal`` (in heights of the picture), and what x and y get, of the head and of
-        the torso; the face's size and the torso's linear part get a step that moves a point a quarter of the picture
-        away from their centre by as much. :class:`TablesError` for too few frames or numbers not finite.
+        a 256 x 256 picture taken with ``focal`` (in heights of the picture), and what x and y of the head get; its
+        size gets a step that moves a point a quarter of the picture away from its centre by as much. The torso's steps
+        are half of that. :class:`TablesError` for too few frames or numbers not finite.
         """
         steps = parameter_steps(np.shape(expressions)[-1], expression_step, rotation_step, picture_step, focal)
         quantiser = Quantiser(steps)

@@ -34,9 +34,10 @@ class FrameBudget:
     def choose(self, width: int, height: int) -> tuple[int, int]:
         """Return the size to render when width x height is wanted: the same shape, even numbers, never larger."""
         if self._pixel_seconds is not None:
-            affordable = min(1.0, math.sqrt(self._seconds / (self._pixel_seconds * width * height)))
-            if affordable < self._scale * 0.97 or affordable > self._scale * 1.15 or affordable == 1.0:
-                self._scale = affordable
+            affordable = math.sqrt(self._seconds / (self._pixel_seconds * width * height))
+            # The whole picture, too, must be worth it: just at its limit the size would come and go.
+            if affordable < self._scale * 0.97 or affordable > self._scale * 1.15:
+                self._scale = min(1.0, affordable)
         floor = min(1.0, self._smallest / min(width, height))
         scale = max(self._scale, floor)
         if scale >= 1.0:

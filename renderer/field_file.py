@@ -1,168 +1,207 @@
-"""An avatar's fields as bytes: planes of 23 to 63 levels, 16-bit layers, in a compressed safetensors container."""
+"""An avatar's fields for a file: layers, grid and camera in a container, and its planes as integers, to be coded.
+
+The integers go to whoever codes them bit plane by bit plane; from the upper bit planes alone comes a coarser avatar.
+"""
 
 import json
-import lzma
-import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor
 
 from renderer.avatar import Avatar
 from renderer.camera import Camera
+from renderer.field_container import FieldFileError, pack_container, unpack_container
 from renderer.head_field import HeadField, HeadFieldShape
 from renderer.occupancy import DensityGrid
+from renderer.plane_levels import NAMES, Levels, planes_of, quantise_planes
 from renderer.torso_field import TorsoField, TorsoFieldShape
 
-VERSION = "3"
+VERSION = "4"
 """Changes whenever fields of before would render differently or not at all."""
-MAX_BYTES = 128 << 20
-"""Of the container when decompressed."""
 MAX_BACKGROUND = 1024
 MAX_GRID = 128
-_PLANES = {"head.static_planes": 31, "head.basis_planes": 11, "torso.plane": 31}
-"""Largest level of each plane's texels, up and down from 0: all together cost 0.03 dB of 33 against float32. The basis
-is the largest part of a file and has the fewest levels, for a picture is the sum of thirty of its planes."""
-_MEMORY = 16 << 20
-"""Bytes that decompression may take beside its output: the compressor looks 8 MiB back."""
-_BYTES = ("background", "torso_extent")
+MAX_TEXELS = 10 << 20
+"""Of all planes together: a little more than with 79 moving planes of the usual size."""
 _DENSITY = "grid.density"
-_DENSITY_STEPS = 16.0
-"""Levels of the stored density per doubling of 1 + density / 0.01."""
+_DENSITY_STEPS = 4.0
+"""Levels of the stored density per doubling of 1 + density / 0.01: the search needs to know little more than where."""
+_EXTENT = "torso_extent"
+_STEPS = ".steps"
 
 
-class FieldFileError(ValueError):
-    """The bytes are no avatar's fields."""
+@dataclass(frozen=True, slots=True, eq=False)
+class PackedFields:
+    """An avatar's fields, ready to be coded."""
+
+    base: bytes
+    """All but the planes; `open_fields` reads it."""
+    planes: dict[str, Levels]
+    """Bands of integers by name, in the order of the file."""
+    sides: dict[str, int]
+    """Of the planes, by name."""
 
 
-def pack_fields(avatar: Avatar) -> bytes:
-    """Return the bytes of an avatar's fields; ``unpack_fields`` is the inverse up to the rounding."""
-    tensors: dict[str, Tensor] = {}
+def pack_fields(avatar: Avatar) -> PackedFields:
+    """Return an avatar's fields; `open_fields` and `FieldBase.avatar` lead back, up to the rounding."""
+    avatar = avatar.cpu()
+    quantised = quantise_planes(avatar)
+    tensors = {f"{name}{_STEPS}": planes.steps for name, planes in quantised.items()}
     for name, tensor in avatar.state_dict().items():
-        value = tensor.detach().cpu()
-        if name in _PLANES:
-            # One scale a channel: channels of one plane differ in range by an order of magnitude.
-            scale = value.abs().amax((-1, -2), keepdim=True).clamp_min(1e-8) / _PLANES[name]
-            tensors[name] = (value / scale).round().to(torch.int8).contiguous()
-            tensors[f"{name}.scale"] = scale.contiguous()
-        elif name in _BYTES:
-            tensors[name] = (value.clamp(0.0, 1.0) * 255.0).round().to(torch.uint8).contiguous()
+        value = tensor.detach()
+        if name in NAMES:
+            continue
+        if name == _EXTENT:
+            tensors[name] = (value.clamp(0.0, 1.0) * 255.0).round().to(torch.uint8)
         elif name == _DENSITY:
             levels = torch.log2(1.0 + value / 0.01) * _DENSITY_STEPS
-            tensors[name] = levels.clamp(0.0, 255.0).ceil().to(torch.uint8).contiguous()
-        elif value.is_floating_point() and value.dim() == 2:
-            tensors[name] = value.half().contiguous()
+            tensors[name] = levels.round().clamp(0.0, 255.0).to(torch.uint8)
         else:
-            tensors[name] = value.contiguous()
-    camera = avatar.camera
+            tensors[name] = value.half() if value.is_floating_point() and value.dim() == 2 else value
     description = {
         "version": VERSION,
-        "camera": json.dumps([camera.focal, camera.cx, camera.cy]),
+        "camera": json.dumps([avatar.camera.focal, avatar.camera.cx, avatar.camera.cy]),
+        "background": json.dumps(len(avatar.background)),
         "head": json.dumps({name: getattr(avatar.head.shape, name) for name in HeadFieldShape.__slots__}),
         "torso": json.dumps({name: getattr(avatar.torso.shape, name) for name in TorsoFieldShape.__slots__}),
     }
-    # Neighbouring texels are alike in ways that zlib does not see: this is a quarter smaller.
-    return lzma.compress(save(tensors, description), preset=6)
+    return PackedFields(
+        pack_container(tensors, description),
+        {name: planes.levels for name, planes in quantised.items()},
+        {name: planes.side for name, planes in quantised.items()},
+    )
 
 
-def unpack_fields(data: bytes) -> Avatar:
-    """Rebuild an avatar on the CPU.
+@dataclass(frozen=True, slots=True, eq=False)
+class FieldBase:
+    """All of an avatar's fields but the planes, checked."""
+
+    camera: Camera
+    head: HeadFieldShape
+    torso: TorsoFieldShape
+    background: int
+    """Side in pixels."""
+    tensors: dict[str, Tensor]
+
+    @property
+    def planes(self) -> dict[str, tuple[int, int]]:
+        """How many planes there are to be decoded, and their side, by name in the order of the file."""
+        head, torso = self.head, self.torso
+        return {
+            "background": (3, self.background),
+            "head.static_planes": (3 * head.channels, head.resolution),
+            "head.basis_planes": (head.expression * 3 * head.moving_channels, head.moving_resolution),
+            "torso.plane": (torso.channels, torso.resolution),
+        }
+
+    def avatar(self, planes: Mapping[str, Levels], shifts: Mapping[str, int]) -> Avatar:
+        """Return the avatar on the CPU, from the planes' bands (int16) that lack their lowest bit planes, ``shifts``.
+
+        Raises:
+            FieldFileError: the bands or the tensors do not fit, or hold numbers that are not finite.
+        """
+        try:
+            avatar = self._filled(
+                {name: planes_of(name, planes[name], self._steps(name), shifts[name]) for name in NAMES}
+            )
+            check_avatar(avatar)
+        except FieldFileError:
+            raise
+        except (RuntimeError, ValueError, KeyError, TypeError, IndexError) as error:
+            raise FieldFileError("the avatar's fields are damaged") from error
+        return avatar.requires_grad_(False)
+
+    def _steps(self, name: str) -> Tensor:
+        steps = self.tensors[f"{name}{_STEPS}"].float()
+        if steps.shape != (self.planes[name][0],):
+            raise FieldFileError(f"the avatar's {name} has not one step a plane")
+        return steps
+
+    def _filled(self, planes: dict[str, Tensor]) -> Avatar:
+        density = 0.01 * (torch.exp2(self.tensors[_DENSITY].float() / _DENSITY_STEPS) - 1.0)
+        background = planes["background"].permute(1, 2, 0).contiguous()
+        # One tensor each: loading writes into them in place.
+        low, high = (torch.zeros(3), torch.zeros(3)), (torch.zeros(3), torch.zeros(3))
+        avatar = Avatar(
+            HeadField(low[0], high[0], torch.zeros(3, dtype=torch.long), self.head),
+            TorsoField(self.torso),
+            DensityGrid(low[1], high[1], len(density)),
+            background,
+            self.camera,
+        )
+        state = {name: value for name, value in self.tensors.items() if not name.endswith(_STEPS)}
+        state = {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+        state |= {_DENSITY: density, _EXTENT: self.tensors[_EXTENT].float() / 255.0, "background": background}
+        for name in NAMES[1:]:
+            state[name] = planes[name].view(avatar.get_parameter(name).shape)
+        avatar.load_state_dict(state)
+        return avatar
+
+
+def open_fields(data: bytes) -> FieldBase:
+    """Read the base that `pack_fields` wrote; sizes are checked before memory is taken for them.
 
     Raises:
-        FieldFileError: ``data`` is anything else than what ``pack_fields`` writes; sizes are checked before memory
-            is taken.
+        FieldFileError: ``data`` is anything else.
     """
-    container = _decompress(data)
+    tensors, description = unpack_container(data)
     try:
-        tensors = load(container)
-        description = _description(container)
         if description["version"] != VERSION:
             raise FieldFileError("the avatar's fields were made by another version of the program")
-        head_shape = HeadFieldShape(**_sizes(description["head"], HeadFieldShape.__slots__))
-        torso_shape = TorsoFieldShape(**_sizes(description["torso"], TorsoFieldShape.__slots__))
-        focal, cx, cy = (float(value) for value in json.loads(description["camera"]))
-        if not (0.1 <= focal <= 100.0 and -10.0 <= cx <= 10.0 and -10.0 <= cy <= 10.0):
-            raise FieldFileError("the avatar's camera is out of range")
-        state = {name: _restore(name, value, tensors) for name, value in tensors.items() if not name.endswith(".scale")}
-        avatar = _skeleton(head_shape, torso_shape, state, Camera(focal, cx, cy))
-        avatar.load_state_dict(state)
-        _check(avatar)
+        side = json.loads(description["background"])
+        if type(side) is not int or not 1 <= side <= MAX_BACKGROUND:
+            raise FieldFileError("the avatar's background has an impossible size")
+        base = FieldBase(
+            camera_of(description["camera"]),
+            HeadFieldShape(**shape_sizes(description["head"], HeadFieldShape.__slots__)),
+            TorsoFieldShape(**shape_sizes(description["torso"], TorsoFieldShape.__slots__)),
+            side,
+            tensors,
+        )
+        if sum(count * side * side for count, side in base.planes.values()) > MAX_TEXELS:
+            raise FieldFileError("the avatar's planes are larger than any that this program makes")
+        check_window(tensors["head.window"], base.head)
+        check_density(tensors[_DENSITY])
     except FieldFileError:
         raise
-    except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FieldFileError("the avatar's fields are damaged") from error
-    return avatar.requires_grad_(False)
+    return base
 
 
-def _decompress(data: bytes) -> bytes:
-    try:
-        decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY)
-        container = decompressor.decompress(data, MAX_BYTES)
-    except (lzma.LZMAError, MemoryError) as error:
-        raise FieldFileError("the avatar's fields are damaged") from error
-    if not decompressor.eof or decompressor.unused_data:
-        raise FieldFileError("the avatar's fields are cut off or too large")
-    return container
+def camera_of(text: str) -> Camera:
+    """Read a camera. Raises FieldFileError, ValueError, TypeError."""
+    focal, cx, cy = (float(value) for value in json.loads(text))
+    if not (0.1 <= focal <= 100.0 and -10.0 <= cx <= 10.0 and -10.0 <= cy <= 10.0):
+        raise FieldFileError("the avatar's camera is out of range")
+    return Camera(focal, cx, cy)
 
 
-def _description(container: bytes) -> dict[str, str]:
-    """Return the metadata of a safetensors container, which its reader has already checked."""
-    (size,) = struct.unpack_from("<Q", container)
-    found = json.loads(container[8 : 8 + size])["__metadata__"]
-    return {str(name): str(value) for name, value in found.items()}
-
-
-def _sizes(text: str, names: tuple[str, ...]) -> dict[str, int]:
+def shape_sizes(text: str, names: tuple[str, ...]) -> dict[str, int]:
+    """Read the sizes of a field. Raises FieldFileError, ValueError."""
     found = json.loads(text)
-    if set(found) != set(names) or not all(isinstance(size, int) and 0 < size <= 1024 for size in found.values()):
+    if set(found) != set(names) or not all(type(size) is int and 0 < size <= 1024 for size in found.values()):
         raise FieldFileError("the avatar's fields have unknown sizes")
-    return dict(found)
+    return cast("dict[str, int]", found)
 
 
-def _restore(name: str, value: Tensor, tensors: dict[str, Tensor]) -> Tensor:
-    if name in _PLANES:
-        return value.float() * tensors[f"{name}.scale"]
-    if name in _BYTES:
-        return value.float() / 255.0
-    if name == _DENSITY:
-        return 0.01 * (torch.exp2(value.float() / _DENSITY_STEPS) - 1.0)
-    return value.float() if value.is_floating_point() else value
+def check_window(window: Tensor, head: HeadFieldShape) -> None:
+    """Raise FieldFileError unless the window in which the expression acts lies within the planes."""
+    beyond = head.resolution - head.moving_resolution
+    if window.shape != (3,) or window.is_floating_point() or window.min() < 0 or window.max() > beyond:
+        raise FieldFileError("the avatar's expression window lies outside its planes")
 
 
-def _skeleton(head: HeadFieldShape, torso: TorsoFieldShape, state: dict[str, Tensor], camera: Camera) -> Avatar:
-    """Return an avatar of the given sizes; what it takes is bounded by the file, whose tensors must fit it."""
-    expected = {
-        "head.static_planes": (3, head.channels, head.resolution, head.resolution),
-        "head.basis_planes": (head.expression, 3, head.moving_channels, head.moving_resolution, head.moving_resolution),
-        "torso.plane": (1, torso.channels, torso.resolution, torso.resolution),
-    }
-    for name, shape in expected.items():
-        if tuple(state[name].shape) != shape:
-            raise FieldFileError(f"the avatar's {name} does not have its stated size")
-    background, density, extent = state["background"], state[_DENSITY], state["torso_extent"]
-    if background.dim() != 3 or background.shape[2] != 3 or max(background.shape) > MAX_BACKGROUND:
-        raise FieldFileError("the avatar's background has an impossible size")
+def check_density(density: Tensor) -> None:
+    """Raise FieldFileError unless this is a grid of a size that is made."""
     if density.dim() != 3 or len(set(density.shape)) != 1 or not 2 <= len(density) <= MAX_GRID:
         raise FieldFileError("the avatar's density grid has an impossible size")
-    window = state["head.window"]
-    if window.shape != (3,) or window.min() < 0 or window.max() > head.resolution - head.moving_resolution:
-        raise FieldFileError("the avatar's expression window lies outside its planes")
-    # One tensor each: loading writes into them in place.
-    low, high = (torch.zeros(3), torch.zeros(3)), (torch.zeros(3), torch.zeros(3))
-    avatar = Avatar(
-        HeadField(low[0], high[0], torch.zeros(3, dtype=torch.long), head),
-        TorsoField(torso),
-        DensityGrid(low[1], high[1], len(density)),
-        background,
-        camera,
-    )
-    if tuple(extent.shape) != tuple(avatar.torso_extent.shape):
-        raise FieldFileError("the avatar's torso extent has an impossible size")
-    return avatar
 
 
-def _check(avatar: Avatar) -> None:
+def check_avatar(avatar: Avatar) -> None:
+    """Raise FieldFileError for numbers that are not finite, or a box that is no head's."""
     for name, value in avatar.state_dict().items():
         if value.is_floating_point() and not bool(value.isfinite().all()):
             raise FieldFileError(f"the avatar's {name} holds numbers that are not finite")

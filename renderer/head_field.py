@@ -78,11 +78,12 @@ class HeadField(nn.Module):
         moving = torch.tensordot(expressions, self.basis_planes, 1)
         planes = self.static_planes.new_empty(len(expressions), 3, shape.resolution, shape.resolution, shape.channels)
         planes = planes.copy_(self.static_planes.permute(0, 2, 3, 1)).permute(0, 1, 4, 2, 3)
-        for plane, rows, columns in self._windows():
+        for plane, rows, columns in self.windows():
             planes[:, plane, : shape.moving_channels, rows, columns] += moving[:, plane]
         return planes
 
-    def _windows(self) -> list[tuple[int, slice, slice]]:
+    def windows(self) -> list[tuple[int, slice, slice]]:
+        """Return each plane's index with the rows and the columns that the expression blends."""
         starts = self.window.tolist()
         size = self.shape.moving_resolution
         return [

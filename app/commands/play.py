@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.call_options import whole_positive
+from app.call_options import add_first_argument, whole_positive
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--height", type=whole_positive, default=DEFAULT_SIDE, help="pixels (default: 512)")
     parser.add_argument("--record", metavar="OUT.mp4", help="render every frame to a video instead of opening a window")
     parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda or cuda:N (default: auto)")
+    add_first_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -56,8 +57,10 @@ def run(args: argparse.Namespace) -> int:
     limit_library_threads(max(1, (os.cpu_count() or 2) - 1))
     from app.avatar import load_avatar
 
-    avatar = load_avatar(args.avatar, args.device)
-    states = embedded_states(args.recording, recording, args.avatar, file, avatar.embed)
+    avatar = load_avatar(args.avatar, args.device, args.first)
+    # What is tracked is embedded by whoever sends it, who has the whole file.
+    embed = load_avatar(args.avatar, args.device).embed
+    states = embedded_states(args.recording, recording, args.avatar, file, embed)
     if args.record is not None:
         return _record(args, avatar, states, recording.fps)
     return _show(args, avatar, states, recording.fps)

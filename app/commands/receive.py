@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 from app.call_options import (
     CallOptions,
+    add_first_argument,
     add_headless_arguments,
     add_network_arguments,
+    add_rest_argument,
     check_outputs,
     positive,
     whole_positive,
@@ -50,6 +52,8 @@ def add_render_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--threads", type=whole_positive, metavar="N", help="CPU threads to render with (default: cores - 1)"
     )
+    add_first_argument(group)
+    add_rest_argument(group)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -69,17 +73,18 @@ def run(args: argparse.Namespace) -> int:
         if (missing := missing_screen()) is not None:
             raise UsageError(f"no window can be opened ({missing}): add --headless, with --record for a video")
 
-    from app.avatar import load_avatar
+    from app.avatar import load_avatar, refine_later
     from app.receiver import Receiver
     from renderer.budget import FrameBudget
     from signaling.messages import normalise_room_code
 
     args.room = normalise_room_code(args.room)
     options = CallOptions.of(args)
-    avatar = load_avatar(args.avatar, args.device)
+    avatar = load_avatar(args.avatar, args.device, args.first)
     receiver = Receiver(
         avatar, FrameBudget(args.fps), device=avatar.device_name, size=(args.width, args.height), threads=threads
     )
+    refine_later(avatar, args.rest_after)
     show = _headless if args.headless else _windowed
     return report_end(args, receiver, show(args, receiver, options))
 

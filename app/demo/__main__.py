@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 
 from app.avatar import load_avatar
+from app.avatar_fields import SECTIONS
 from app.capture.source import open_source
 from app.demonstration import DEMO_AVATAR, DEMO_RECORDING
 from app.progress import Progress
@@ -32,7 +33,8 @@ def main(enrolled: str, clip: str) -> None:
     # Nobody owns it: instead of a key the recording decides.
     meta = {name: value for name, value in avatar.meta.items() if name != "owner"}
     meta |= {"demo": True, "recordings": [recording]}
-    sections = {"meta": json.dumps(meta).encode(), "tables": avatar.file["tables"], "field": avatar.file["field"]}
+    kept = [name for name in ("tables", "prediction", *SECTIONS) if name in avatar.file.sections]
+    sections = {"meta": json.dumps(meta).encode(), **{name: avatar.file[name] for name in kept}}
     AvatarFile(sections).write(DEMO_AVATAR)
     print(f"{DEMO_AVATAR.stat().st_size} bytes of avatar, {DEMO_RECORDING.stat().st_size} bytes of recording")
 

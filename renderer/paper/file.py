@@ -11,7 +11,8 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from renderer.camera import Camera
-from renderer.field_file import MAX_BACKGROUND, FieldFileError
+from renderer.field_container import FieldFileError
+from renderer.field_file import MAX_BACKGROUND
 from renderer.paper.avatar import PaperAvatar, PaperShape
 from renderer.paper.march import Passes
 from renderer.paper.network import NetworkShape

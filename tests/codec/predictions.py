@@ -54,10 +54,10 @@ def literal_prediction():
     return PredictionTables(quantiser, centres, innovation, feedback, points)
 
 
-def call(tables=None, prediction=None, sequence=0):
-    """Return both ends of one."""
+def call(tables=None, prediction=None, sequence=0, carried=0.0):
+    """Return both ends of one; by default no rounding error is carried on, so that each frame tells of itself."""
     tables, prediction = tables or fitted_tables(), prediction or fitted_prediction()
-    encoder = FrameEncoder(tables, AVATAR, sequence=sequence, prediction=prediction)
+    encoder = FrameEncoder(tables, AVATAR, sequence=sequence, prediction=prediction, carried=carried)
     return encoder, FrameDecoder(tables, AVATAR, prediction=prediction)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codec.decoder import FrameDecoder
-from codec.encoder import FrameEncoder
+from codec.encoder import CARRIED, FrameEncoder
 from codec.errors import PacketError
 from codec.operating_point import FINEST, NORMAL, OPERATING_POINTS, THRIFTY
 from codec.packet import Packet
@@ -32,6 +32,24 @@ def converse(states, encoder, decoder, delay=3):
         faces.append(decoder.decode(bytes(packets[-1]), state.timestamp + 0.02))
         assert same_record(encoder, decoder)
     return packets, faces
+
+
+def test_carried_errors_tremble_less_and_stay_bounded():
+    """The same faces with and without: changes of the error from frame to frame shrink, the error grows a little."""
+    states = face_states(200, seed=5)
+    steps = fitted_prediction().quantiser.steps / STEP_SCALE
+    changes, errors = [], []
+    for carried in (0.0, CARRIED):
+        _, faces = converse(states, *call(carried=carried))
+        error = np.stack([parameters_of([face])[0] for face in faces]) - np.stack(
+            [parameters_of([state])[0] for state in states]
+        )
+        error = error[10:] / steps
+        assert np.abs(error).max() < 0.64 / (1 - carried)
+        changes.append(np.sqrt(np.square(np.diff(error, axis=0)).mean()))
+        errors.append(np.sqrt(np.square(error).mean()))
+    assert changes[1] < 0.85 * changes[0]
+    assert errors[1] < 1.4 * errors[0]
 
 
 def test_after_the_first_acknowledgement_frames_are_predicted_and_small():

@@ -196,11 +196,12 @@ def test_starved_it_holds_and_then_eases_to_rest():
     np.testing.assert_allclose(values[held], last, atol=1e-5)
     assert buffer.starved
     assert buffer.statistics.starved == 1
-    # One time constant after the hold, 1/e of the way is left; in the end the face is at rest.
+    # One time constant after the hold, 2/e of the way is left; in the end the face is at rest.
     display = last + buffer.delay + 0.01
     now = times[np.searchsorted(times, display + 0.8)]
     left = (values[np.searchsorted(times, now)] + 1) / (last + 1)
-    assert left == pytest.approx(np.exp(-(now - display - 0.4) / 0.4), abs=0.02)
+    passed = (now - display - 0.4) / 0.4
+    assert left == pytest.approx((1 + passed) * np.exp(-passed), abs=0.02)
     assert values[-1] == pytest.approx(-1, abs=0.01)
     assert shown[times[-1]].timestamp == pytest.approx(last)
     assert np.abs(np.diff(values[times > last + 0.1])).max() < 0.15
@@ -239,6 +240,25 @@ def test_a_face_that_leaves_is_held_eased_and_comes_back_gliding():
     assert values.min() < -0.9
     assert np.abs(np.diff(values)).max() < 0.6
     assert values[-1] == pytest.approx(1.0, abs=1e-3)
+
+
+def test_a_face_that_is_lost_and_found_neither_jumps_nor_jerks():
+    """At 30 frames a second no step is a quarter of the way, the first ones are smaller, and it soon is all there."""
+    arrivals = [
+        (FRAME * index + 0.01, face(FRAME * index, 1.0, present=not 25 <= index < 75), index) for index in range(125)
+    ]
+    samples = feed(PlayoutBuffer(REST), arrivals, 4.9, cadence=1 / 30)
+    values = np.array([value(state) for _, state in samples if state])
+    steps = np.diff(values)
+    found = int(np.argmax(steps > 0.02))
+    way = 1 - values[found]
+    assert way > 1.8
+    assert steps.max() < 0.35 * way
+    assert steps[found] < 0.7 * steps.max()
+    assert values[found + 8] > 1 - 0.05 * way
+    lost = int(np.argmax(steps < -1e-3))
+    assert abs(steps[lost]) < 0.02 * way
+    assert abs(steps[: found - 1]).max() < 0.06 * way
 
 
 def test_without_a_rest_the_last_face_is_held():

@@ -42,6 +42,8 @@ def prediction_of(states, tables):
 
 
 class SmallAvatar:
+    refining = False
+
     def __init__(self, seed=5, meta=None, predicted=True):
         states = wandering_states(seed=seed)
         self.tables = tables_of(states)

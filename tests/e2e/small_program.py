@@ -52,7 +52,8 @@ def make_files(folder, **meta):
 def install():
     """Put the small avatar where the program looks for the real one."""
     avatar_module = types.ModuleType("app.avatar")
-    avatar_module.load_avatar = lambda path, device: FileAvatar(path)
+    avatar_module.load_avatar = lambda path, device, first=None: FileAvatar(path)
+    avatar_module.refine_later = lambda avatar, seconds: None
     budget_module = types.ModuleType("renderer.budget")
     budget_module.FrameBudget = lambda fps: PlainBudget()
     sys.modules["app.avatar"] = avatar_module

@@ -10,9 +10,9 @@ import av
 import numpy as np
 import pytest
 
+from app.avatar_fields import pack_sections
 from codec.avatar_file import AvatarFile
 from codec.recording import Recording
-from renderer.portrait_file import pack_portrait
 from tests.e2e.small_avatar import tables_of, wandering_states
 from tests.renderer.paper.scenes import tiny_avatar
 
@@ -30,7 +30,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     meta = {"name": "Paper", "kind": tiny_avatar().KIND, "demo": True, "recordings": [came_with]}
     parts = {"meta": json.dumps(meta).encode(), "tables": bytes(tables_of(states))}
     avatar = folder / "paper.avatar"
-    AvatarFile({**parts, "field": pack_portrait(tiny_avatar())}).write(avatar)
+    AvatarFile({**parts, **pack_sections(tiny_avatar())}).write(avatar)
     return avatar, face
 
 

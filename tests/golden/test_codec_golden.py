@@ -85,8 +85,16 @@ def test_symbols_of_a_frame(payload):
 
 
 def test_avatar_file():
+    entries = b"\x02b2\x01\x00\x00\x00" + hashlib.sha256(b"z").digest() + b"\x01a\x02\x00\x00\x00"
+    head = b"NCAVATAR\x02\x00\x02\x00" + entries + hashlib.sha256(b"xy").digest()
+    avatar = AvatarFile({"b2": b"z", "a": b"xy"})
+    assert bytes(avatar) == head + b"zxy"
+    assert avatar.digest.hex() == "5117e709470e49f7b860ee49708c6e35ff1549d98442ec2fa260a2de31aeea97"
+
+
+def test_avatar_file_of_version_1():
     body = b"NCAVATAR\x01\x00\x02\x00" + b"\x01a\x02\x00\x00\x00" + b"\x02b2\x01\x00\x00\x00" + b"xyz"
-    assert bytes(AvatarFile({"b2": b"z", "a": b"xy"})) == body + hashlib.sha256(body).digest()
+    assert AvatarFile.parse(body + hashlib.sha256(body).digest()).sections == {"a": b"xy", "b2": b"z"}
 
 
 def test_tables_are_refused():

@@ -1,5 +1,7 @@
 """The frame budget without a clock."""
 
+from itertools import pairwise
+
 import pytest
 
 from renderer.budget import FrameBudget
@@ -47,6 +49,18 @@ def test_noise_does_not_swing_the_size() -> None:
         sizes.add(size)
         budget.report(*size, 1e-6 * size[0] * size[1] * (1.05 if frame % 2 else 0.95))
     assert len(sizes) <= 2
+
+
+def test_a_machine_that_just_manages_the_whole_picture_does_not_swing() -> None:
+    budget = FrameBudget(25.0)
+    limit = 0.9 / 25.0 / 256**2
+    settle(budget, 1.1 * limit, (256, 256))
+    sizes = []
+    for frame in range(400):
+        sizes.append(budget.choose(256, 256))
+        cost = limit * (1.2 if frame // 40 % 2 else 0.99)
+        budget.report(*sizes[-1], cost * sizes[-1][0] * sizes[-1][1])
+    assert sum(one != other for one, other in pairwise(sizes)) <= 1
 
 
 def test_it_never_goes_below_the_smallest_side() -> None:

@@ -56,6 +56,11 @@ class Footage:
         """(D,) what a number is rounded by: a difference of one step in all of them can just be seen."""
         return np.asarray(self.tables.quantiser.steps / STEP_SCALE, np.float64)
 
+    @property
+    def refining(self) -> bool:
+        """Nothing is shown, so that nothing becomes finer."""
+        return False
+
     def embed(self, expression: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return an expression that is embedded already."""
         return expression

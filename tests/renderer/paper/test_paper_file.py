@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from safetensors.torch import load, save
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from app.avatar_fields import pack_sections, unpack_sections
+from codec.avatar_file import AvatarFile
 from renderer.avatar import Avatar
-from renderer.field_file import FieldFileError
+from renderer.field_container import FieldFileError
 from renderer.paper.avatar import PaperAvatar
 from renderer.paper.file import MAX_BYTES, MAX_DIRECTORY, pack_paper, unpack_paper
 from renderer.portrait import Portrait
-from renderer.portrait_file import pack_portrait, unpack_portrait
+from renderer.portrait_file import unpack_whole
 from tests.renderer.paper.scenes import tiny_avatar
 from tests.renderer.scenes import small_avatar, turned
 
@@ -48,7 +50,7 @@ def test_what_is_packed_renders_nearly_the_same() -> None:
 
 @pytest.mark.parametrize(("portrait", "kind"), [(tiny_avatar(), PaperAvatar), (small_avatar(), Avatar)])
 def test_either_field_comes_back_as_itself(portrait: Portrait, kind: type) -> None:
-    shipped = unpack_portrait(pack_portrait(portrait))
+    shipped = unpack_sections(AvatarFile(pack_sections(portrait)))
     assert type(shipped) is kind
     picture = shipped.render(torch.zeros(30), *POSE, 16, 16)
     assert (picture.float() - portrait.render(torch.zeros(30), *POSE, 16, 16).float()).abs().mean() < 2.0
@@ -56,7 +58,7 @@ def test_either_field_comes_back_as_itself(portrait: Portrait, kind: type) -> No
 
 @given(st.binary(max_size=200))
 def test_random_bytes_are_refused(data: bytes) -> None:
-    for unpack in (unpack_paper, unpack_portrait):
+    for unpack in (unpack_paper, unpack_whole):
         with pytest.raises(FieldFileError):
             unpack(data)
 
@@ -71,7 +73,7 @@ def test_damage_raises_only_our_error(data: st.DataObject) -> None:
         damaged[data.draw(st.integers(0, last))] = data.draw(st.integers(0, 255))
     # Most damage must be refused; a changed weight may still be a field.
     with contextlib.suppress(FieldFileError):
-        unpack_portrait(bytes(damaged))
+        unpack_whole(bytes(damaged))
 
 
 @settings(max_examples=60, deadline=None)

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app.avatar_fields import pack_sections
 from app.bench import speed
 from app.bench.results import Clip, ResultError
 from app.bench.speed import bench, first_picture, table
@@ -19,7 +20,6 @@ from app.bench.speed.states import load_states, save_states
 from app.errors import UsageError
 from codec.avatar_file import AvatarFile
 from codec.recording import Recording
-from renderer.field_file import pack_fields
 from tests.e2e.small_avatar import tables_of, wandering_states
 from tests.renderer.scenes import small_avatar
 
@@ -34,7 +34,7 @@ def files(tmp_path_factory):
     tables = tables_of(states)
     meta = {"name": "Small", "demo": True, "recordings": [hashlib.sha256(face.read_bytes()).hexdigest()]}
     avatar = folder / "small.avatar"
-    parts = {"meta": json.dumps(meta).encode(), "tables": bytes(tables), "field": pack_fields(small_avatar())}
+    parts = {"meta": json.dumps(meta).encode(), "tables": bytes(tables), **pack_sections(small_avatar())}
     AvatarFile(parts).write(avatar)
     return avatar, face
 
