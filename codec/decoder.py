@@ -28,8 +28,8 @@ from codec.tables import CodecTables
 
 _LARGEST_TURN = np.pi + 0.05
 """Radians: half a turn and its rounding."""
-_SILENCE = 1.0
-"""Seconds without a packet after which its successor may have any sequence number."""
+_FASTEST = 120.0
+"""Frames a second that a sender sends at most."""
 _SLACK = 512
 """Frames by which a sequence number may otherwise differ from the newest: more than any sender sends in a second."""
 _LATELY = 128
@@ -185,10 +185,12 @@ class FrameDecoder:
         unwrapped = _nearest(sequence, self._newest_sequence, SEQUENCE_MODULUS)
         if abs(unwrapped - self._newest_sequence) <= _SLACK:
             return unwrapped
-        if now - self._accepted_at < _SILENCE:
+        # After a silence as much further on as may have been sent meanwhile; never back. So what was sent hours ago is
+        # refused after an outage as well, and yet no wrong packet shuts out for ever all that follow.
+        ahead = (sequence - self._newest_sequence) % SEQUENCE_MODULUS
+        if ahead > _SLACK + _FASTEST * (now - self._accepted_at):
             raise PacketError("A packet is not of this time: it was sent long ago, or its sender has started anew.")
-        # After a silence anything may be right, lest one wrong packet shut out all that follow. It never goes back.
-        return self._newest_sequence + (sequence - self._newest_sequence) % SEQUENCE_MODULUS
+        return self._newest_sequence + ahead
 
     def _unwrap_timestamp(self, milliseconds: int, now: float) -> float:
         offset = self._clock_offset or 0.0

@@ -144,7 +144,7 @@ class Soak:
             figures.refused += 1
             self._encoder.forget()
             return
-        sent, received = self._encoder.record(sequence), self._decoder.record(sequence)
+        sent, received = self._encoder.record(sequence), self._decoder.record(self._decoder.sequence)
         agree = self._decoder.sequence == sequence
         if state.present:
             agree = agree and sent is not None and received is not None

@@ -31,6 +31,16 @@ def test_both_sides_agree_whatever_is_lost(seed):
     assert figures.applied <= figures.frames - figures.lost + figures.doubled + figures.reordered
 
 
+def test_packets_of_long_ago_have_no_effect(monkeypatch):
+    # Of an outage before, when the sequence numbers were others; in a real soak it is three hours.
+    monkeypatch.setattr("app.bench.loss.soak.OLD", 1500)
+    figures = soak(5).run(6000)
+    assert figures.replayed > 150
+    assert figures.replayed_taken <= 1
+    assert figures.disagreed == 0
+    assert figures.refused <= 20 * figures.replayed_taken
+
+
 def test_the_same_seed_is_the_same_call():
     assert soak(3).run(600) == soak(3).run(600) != soak(4).run(600)
 
