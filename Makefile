@@ -32,4 +32,5 @@ bench:
 	$(BIN)/nerfcall bench resolution --clips $(CLIPS) -o $(DIR)
 	$(BIN)/nerfcall bench ablation --clips $(CLIPS) -o $(DIR)
 	$(BIN)/nerfcall bench tracking --clips $(CLIPS) -o $(DIR)
+	$(BIN)/nerfcall bench rate --clips $(CLIPS) -o $(DIR)
 	$(BIN)/nerfcall bench report $(DIR) -o $(DIR)/report

@@ -20,10 +20,12 @@ from codec.avatar_file import AvatarFile
 from codec.embedding import Embedding, embedding_of
 from codec.errors import AvatarFileError
 from codec.face_state import FaceState
+from codec.prediction import PredictionTables, prediction_of
 from codec.tables import CodecTables
 from renderer.avatar import Avatar
-from renderer.field_file import FieldFileError, unpack_fields
 from renderer.kernels import cpu, gpu
+from renderer.portrait import Portrait
+from renderer.portrait_file import FieldFileError, unpack_portrait
 from renderer.process_settings import flush_denormals, keep_buffers_mapped
 
 META_LIMIT = 1 << 16
@@ -76,6 +78,8 @@ class LoadedAvatar:
     device: torch.device
     tables: CodecTables
     meta: dict[str, Any]
+    prediction: PredictionTables | None = None
+    """What frames are predicted with; None for an avatar of before there was prediction: each frame is coded alone."""
 
     @cached_property
     def digest(self) -> bytes:
@@ -93,10 +97,10 @@ class LoadedAvatar:
         return device_name(self.device)
 
     @cached_property
-    def field(self) -> Avatar:
+    def field(self) -> Portrait:
         """The fields, on the device. Raises AvatarError."""
         try:
-            return unpack_fields(self.file["field"]).to(self.device)
+            return unpack_portrait(self.file["field"]).to(self.device)
         except FieldFileError as error:
             raise AvatarError(f"{self.path}: {error}; get the file again or enrol again") from error
 
@@ -134,7 +138,7 @@ class LoadedAvatar:
         """
         if self.device.type == "cpu":
             cpu.prepare(cache_folder() / "kernels")
-        else:
+        elif isinstance(self.field, Avatar):
             gpu.prepare(self.field)
 
     def render(self, state: FaceState, width: int, height: int) -> NDArray[np.uint8]:
@@ -176,11 +180,14 @@ def load_avatar(path: str | Path, device: str = "auto") -> LoadedAvatar:
         raise AvatarError(f"{path}: its description is damaged; get the file again or enrol again") from error
     try:
         tables = CodecTables.parse(file["tables"])
+        prediction = prediction_of(file)
+        if prediction is not None and prediction.size != len(tables.centres):
+            raise ValueError("its prediction and its coding tables are of two avatars; enrol again")
     except AvatarFileError:
         raise
     except ValueError as error:
         raise AvatarError(f"{path}: {error}") from error
-    return LoadedAvatar(file, Path(path), choose_device(device), tables, meta)
+    return LoadedAvatar(file, Path(path), choose_device(device), tables, meta, prediction)
 
 
 def pack_embedding(embedding: Embedding) -> bytes:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import UsageError
+from codec.operating_point import NORMAL, OPERATING_POINTS
 
 DEFAULT_SERVER = "ws://127.0.0.1:8765"
+DEFAULT_POINT = NORMAL.name
 SERVER_VARIABLE = "NERFCALL_SERVER"
 """Set in the environment, it names the rendezvous server that is used without --server."""
 
@@ -68,6 +70,17 @@ def add_headless_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--seconds", type=positive, metavar="N", help="end by itself after N seconds of call")
     group.add_argument("--record", metavar="OUT.mp4", help="record the picture to a video file")
     group.add_argument("--json", metavar="OUT.json", help="write the figures of the call to a file at its end")
+
+
+def add_point_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare how finely a face is sent."""
+    parser.add_argument(
+        "--point",
+        choices=[point.name for point in OPERATING_POINTS],
+        default=DEFAULT_POINT,
+        help="how finely the face is sent as long as the network carries it: thrifty takes half the rate, and its"
+        f" frames wait up to 80 ms for each other (default: {DEFAULT_POINT})",
+    )
 
 
 def check_outputs(args: argparse.Namespace) -> None:

@@ -31,8 +31,10 @@ KEPT: Final = 200_000
 REPORTED: Final = ("frames_sent", "frames_received", "frames_rendered", "payload_bytes")
 """Running totals in a report; each side knows some of them."""
 
-REPORTED_FIGURES: Final = (
-    "fps_sent",
+SENT_FIGURES: Final = ("fps_sent", "point", "frames_a_message", "repeats", "message_loss")
+"""Figures that the sender reports."""
+
+RENDERED_FIGURES: Final = (
     "fps_rendered",
     "latency_ms_median",
     "latency_ms_p95",
@@ -41,6 +43,9 @@ REPORTED_FIGURES: Final = (
     "width",
     "height",
 )
+"""Figures that the receiver reports."""
+
+REPORTED_FIGURES: Final = SENT_FIGURES + RENDERED_FIGURES
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,13 @@ class CallStatistics:
     lowered: bool = False
     """Whether that is less than what was asked for."""
     device: str = ""
+    point: int | None = None
+    """Index of the operating point in `codec.operating_point.OPERATING_POINTS`."""
+    frames_a_message: int | None = None
+    repeats: int | None = None
+    """Messages before that each message says again."""
+    message_loss: float | None = None
+    """Share of the messages that did not come, [0, 1]; of the frames fewer, when they are said again."""
 
     def __str__(self) -> str:
         def figure(value: float | None, digits: int = 1) -> str:
@@ -93,19 +105,30 @@ class CallMeter:
         self._render = _Samples()
         self._size: tuple[int, int] | None = None
         self._lowered = False
+        self._sending: dict[str, float] = {}
         self._first: float | None = None
         self._last = 0.0
         self._wire = WireCounter()
         self._wire_first: WireCounter | None = None
         self._losses: deque[tuple[float, float, float]] = deque()
 
-    def frame_sent(self, payload_bytes: int, now: float) -> None:
-        """Count a packet that was handed to the network."""
-        self._count(now, frames_sent=1, payload_bytes=payload_bytes)
+    def message_sent(self, payload_bytes: int, frames: int, now: float) -> None:
+        """Count a message that was handed to the network, with so many new frames."""
+        self._count(now, frames_sent=frames, payload_bytes=payload_bytes)
 
-    def frame_received(self, payload_bytes: int, now: float) -> None:
-        """Count a packet that came in and was decoded."""
-        self._count(now, frames_received=1, payload_bytes=payload_bytes)
+    def message_received(self, payload_bytes: int, frames: int, now: float) -> None:
+        """Count a message that came in, with so many new frames that were decoded."""
+        self._count(now, frames_received=frames, payload_bytes=payload_bytes)
+
+    def sending(self, point: int, frames_a_message: int, repeats: int, message_loss: float) -> None:
+        """Take how this side sends, see `CallStatistics`."""
+        with self._lock:
+            self._sending = {
+                "point": point,
+                "frames_a_message": frames_a_message,
+                "repeats": repeats,
+                "message_loss": message_loss,
+            }
 
     def frame_rendered(self, render_ms: float, width: int, height: int, lowered: bool, now: float) -> None:
         """Count a rendered frame; ``lowered`` when the render budget chose less than what was asked for."""
@@ -131,11 +154,12 @@ class CallMeter:
                 self._windows[name].add(total, now)
 
     def report(self) -> dict[str, Any]:
-        """Return what the other side is told."""
+        """Return what the other side is told: what was measured here."""
         snapshot = asdict(self.snapshot())
         with self._lock:
             report: dict[str, Any] = {name: total for name, total in self._totals.items() if total}
-        report |= {name: snapshot[name] for name in REPORTED_FIGURES if snapshot[name] is not None}
+        own = SENT_FIGURES if "frames_sent" in report else RENDERED_FIGURES
+        report |= {name: snapshot[name] for name in own if snapshot[name] is not None}
         return {name: round(value, 2) if isinstance(value, float) else value for name, value in report.items()}
 
     def take_report(self, report: Mapping[str, Any], now: float) -> None:
@@ -153,6 +177,7 @@ class CallMeter:
             rendered_here = self._totals["frames_rendered"] > 0
             size = self._size
             remote = self._remote.get
+            sending = self._sending.get if self._sending else remote
             return CallStatistics(
                 payload_kbps=self._rate("payload_bytes", 0.008),
                 wire_kbps_out=self._rate("wire_out", 0.008),
@@ -169,6 +194,10 @@ class CallMeter:
                 height=size[1] if size else _whole(remote("height")),
                 lowered=self._lowered,
                 device=self._device,
+                point=_whole(sending("point")),
+                frames_a_message=_whole(sending("frames_a_message")),
+                repeats=_whole(sending("repeats")),
+                message_loss=sending("message_loss"),
             )
 
     def summary(self) -> dict[str, Any]:
@@ -198,6 +227,9 @@ class CallMeter:
                 "width": snapshot.width,
                 "height": snapshot.height,
                 "device": self._device,
+                "point": snapshot.point,
+                "frames_a_message": snapshot.frames_a_message,
+                "repeats": snapshot.repeats,
                 "seconds": _rounded(seconds),
                 "wire_bytes_out": last.bytes_out,
                 "wire_bytes_in": last.bytes_in,

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codec.face_state import FaceState
+from codec.prediction import PredictionTables
 from codec.tables import CodecTables
 
 
@@ -16,6 +17,10 @@ class CallAvatar(Protocol):
     @property
     def tables(self) -> CodecTables:
         """Coding tables."""
+
+    @property
+    def prediction(self) -> PredictionTables | None:
+        """What frames are predicted with; None: each is coded alone."""
 
     @property
     def digest(self) -> bytes:

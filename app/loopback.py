@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.call_options import CallOptions
+from app.call_options import DEFAULT_POINT, CallOptions
 from app.cli import own_command
 from app.errors import UserError
 from app.receiver import Receiver
@@ -39,11 +39,15 @@ class SenderCommand:
     source: str
     loop: bool = False
     share_picture: str | None = None
+    point: str = DEFAULT_POINT
+    """Name of the operating point."""
 
     def arguments(self, room: str, server: str) -> list[str]:
         """Return its command line."""
         command = [*own_command(), "send", room, "--avatar", self.avatar, "--source", self.source]
         command += ["--server", server, "--headless"]
+        if self.point != DEFAULT_POINT:
+            command += ["--point", self.point]
         if self.loop:
             command.append("--loop")
         if self.share_picture is not None:

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 def add_preview_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the network is made to do."""
-    from app.call_options import add_headless_arguments, probability
+    from app.call_options import add_headless_arguments, add_point_argument, probability
     from app.commands.receive import add_render_arguments
 
     parser.add_argument(
         "--loss", type=probability, default=0.0, metavar="P", help="throw away this share of the packets, 0 to 0.9"
     )
+    add_point_argument(parser)
     add_render_arguments(parser)
     add_headless_arguments(parser)
 

@@ -19,11 +19,10 @@ from app.call_options import CallOptions
 from app.call_statistics import CallMeter, CallStatistics
 from app.loaded import RenderedAvatar
 from app.mailbox import Mailbox
-from app.session import Handshake, Hello, Rights, Role, shake_hands
+from app.session import REFUSED, Handshake, Hello, Rights, Role, shake_hands
 from app.window import figures
 from app.window.figures import Status, Tone
 from codec.decoder import FrameDecoder
-from codec.errors import PacketError
 from codec.face_state import FaceState
 from codec.playout import PlayoutBuffer
 from signaling.errors import SignalingError
@@ -40,6 +39,15 @@ the very rate of the camera would show some states twice and others never, as th
 
 SILENT_SECONDS: Final = 1.0
 """Without a packet for so long the connection counts as interrupted."""
+
+REFUSED_SECONDS: Final = 0.5
+"""Between telling the sender that a packet was refused and doing so again: by then it has acted upon it."""
+
+TRIAL_SIDE: Final = 32
+"""Pixels of the picture by which a field is tried that may take minutes for a whole one, as the paper's does."""
+
+SLOW_SECONDS: Final = 20.0
+"""Seconds for a whole picture, by the trial, from which on a smaller one is shown at once."""
 
 OFFSET_STEP: Final = 0.005
 """Seconds by which the estimate of the other clock must change before it is taken: smaller steps would only jitter."""
@@ -98,11 +106,12 @@ class Receiver:
         self._interval = 1.0 / fps
         self._size = size
         self._threads = threads
-        self._decoder = FrameDecoder(avatar.tables, avatar.digest)
+        self._decoder = FrameDecoder(avatar.tables, avatar.digest, prediction=avatar.prediction)
         self._playout = PlayoutBuffer(avatar.tables.rest_state(0.0))
         self._playout_lock = threading.Lock()
         self._clock_offset = 0.0
         self._last_packet: float | None = None
+        self._refused_told = float("-inf")
         self._present = True
         self._newest_painted = float("-inf")
         self._status: Status | None = figures.connecting()
@@ -189,7 +198,8 @@ class Receiver:
             await shake_hands(peer, self._handshake, lambda message: None)
             peer.exchange_reports(self.meter.report, lambda report: self.meter.take_report(report, time.monotonic()))
             self._clock_offset = peer.clock_offset
-            peer.on_face(lambda data: self._packet(peer, data))
+            for data in peer.on_face(lambda data: self._take(peer, data)):
+                self._take(peer, data, late=True)
             renderer.start()
             measuring = asyncio.create_task(measure(peer, self.meter))
             self._status = None
@@ -232,27 +242,45 @@ class Receiver:
             await asyncio.sleep(0.05)
         await asyncio.sleep(seconds)
 
-    def _packet(self, peer: Peer, data: bytes) -> None:
+    def _take(self, peer: Peer, data: bytes, late: bool = False) -> None:
+        """Decode a message; ``late``: it has waited on this side, so that it says nothing of how long packets take."""
         now = time.monotonic()
         if abs(peer.clock_offset - self._clock_offset) > OFFSET_STEP:
             self._clock_offset = peer.clock_offset
         self._last_packet = now
         # Everything from here to the screen counts on the sender's clock.
         there = now + self._clock_offset
-        try:
-            state = self._decoder.decode(data, there)
-        except PacketError:
-            self.packets_damaged += 1
-            return
-        self._present = state.present
-        self.meter.frame_received(len(data), now)
-        with self._playout_lock:
-            self._playout.push(state, there, self._decoder.sequence)
+        frames, refused = self._decoder.decode_message(data, there)
+        if refused:
+            self.packets_damaged += refused
+            self._tell_refused(peer, now)
+        self.meter.message_received(len(data), len(frames), now)
+        for sequence, state in frames:
+            self._present = state.present
+            # Late ones were decoded so that others can be predicted from them.
+            if not late:
+                with self._playout_lock:
+                    self._playout.push(state, there, sequence)
+
+    def _tell_refused(self, peer: Peer, now: float) -> None:
+        """Tell the sender that something it knows to have come was not decoded."""
+        if now - self._refused_told >= REFUSED_SECONDS:
+            self._refused_told = now
+            peer.send_control(REFUSED)
 
     def _warm_up(self) -> None:
         """Render the face at rest: the first rendering takes long, and must not teach the budget that all do."""
         limit_render_threads(self._threads)
-        self._avatar.render(self._avatar.tables.rest_state(0.0), *self._size)
+        rest = self._avatar.tables.rest_state(0.0)
+        self._avatar.render(rest, TRIAL_SIDE, TRIAL_SIDE)
+        started = time.perf_counter()
+        self._avatar.render(rest, TRIAL_SIDE, TRIAL_SIDE)
+        seconds = time.perf_counter() - started
+        width, height = self._size
+        # A small picture costs more a pixel than a large one, so that only a field which is far too slow is lowered.
+        if seconds * width * height > SLOW_SECONDS * TRIAL_SIDE**2:
+            self._budget.report(TRIAL_SIDE, TRIAL_SIDE, seconds)
+        self._avatar.render(rest, *self._budget.choose(width, height))
         # Not waited for: the first time on a machine it takes longer than anybody waits for a picture.
         threading.Thread(target=self._avatar.prepare, name="prepare", daemon=True).start()
 

@@ -7,6 +7,7 @@ dealt with in time is skipped, and a packet that the network cannot take now is 
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
@@ -20,17 +21,28 @@ from app.capture.source import Frame, Source
 from app.loaded import DrivenAvatar
 from app.receiver import ended_status, measure, until_stopped
 from app.recording_player import paced_states
-from app.session import Handshake, Hello, Rights, Role, shake_hands
+from app.sending_policy import Plan, SendingPolicy
+from app.session import REFUSED, Handshake, Hello, Rights, Role, shake_hands
 from app.window import figures
 from app.window.figures import Status
 from codec.encoder import FrameEncoder
 from codec.face_state import FaceState
+from codec.message import Bundler, Outgoing
+from codec.operating_point import NORMAL, OPERATING_POINTS, OperatingPoint
+from codec.packet import Packet
 from signaling.ice_servers import IceServers
 from signaling.identity import OwnerKey, make_nonce
+from signaling.link import LinkMeter, LinkState
 from signaling.peer import Ending, Peer
 
 MAX_FPS: Final = 25.0
 """Frames a second that are sent at most: the receiver interpolates, so that more would only cost bits."""
+
+MAX_DELIVERED: Final = 64
+"""Messages known to be delivered that wait to be taken note of; of more, the oldest are of no use any more."""
+
+ADAPT_SECONDS: Final = 0.25
+"""Between looking at what the network is like."""
 
 Picture = Callable[[NDArray[np.uint8], float], None]
 """Told each captured picture (H, W, 3), RGB, and its timestamp."""
@@ -105,10 +117,34 @@ class Sender:
     `state` and `stop` may be used from any thread meanwhile.
     """
 
-    def __init__(self, avatar: DrivenAvatar, face: FaceSource, key: OwnerKey | None = None, device: str = "") -> None:
-        """Prepare a call that drives ``avatar`` by ``face``; ``key`` is that of the avatar's owner, if it has one."""
+    def __init__(
+        self,
+        avatar: DrivenAvatar,
+        face: FaceSource,
+        key: OwnerKey | None = None,
+        device: str = "",
+        point: OperatingPoint = NORMAL,
+    ) -> None:
+        """Prepare a call that drives ``avatar`` by ``face``.
+
+        ``key`` is that of the avatar's owner, if it has one; ``point`` is how finely to send as long as the network
+        carries it.
+        """
         self._avatar, self._face, self._key = avatar, face, key
-        self._encoder = FrameEncoder(avatar.tables, avatar.digest, None if face.embedded else avatar.embed)
+        self._encoder = FrameEncoder(
+            avatar.tables,
+            avatar.digest,
+            None if face.embedded else avatar.embed,
+            prediction=avatar.prediction,
+        )
+        # From the event loop to the worker: bounded, as a worker that waits for its camera takes nothing out.
+        self._delivered: deque[tuple[int, ...]] = deque(maxlen=MAX_DELIVERED)
+        self._refused = threading.Event()
+        self._bundler = Bundler()
+        self._policy = SendingPolicy(point)
+        self._link = LinkMeter()
+        # From the event loop to the worker: replaced as a whole.
+        self._plan = self._policy.plan(LinkState(), 0.0)
         self._stop = threading.Event()
         self._status = figures.connecting()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -171,18 +207,19 @@ class Sender:
         if peer is None:
             return Ending("the call was ended here", farewell=True)
         worker = threading.Thread(target=self._work, args=(peer,), name="track", daemon=True)
-        measuring: asyncio.Task[None] | None = None
+        measuring: list[asyncio.Task[None]] = []
         try:
-            await shake_hands(peer, self._handshake, lambda message: None)
+            await shake_hands(peer, self._handshake, self._told)
             peer.exchange_reports(self.meter.report, lambda report: self.meter.take_report(report, time.monotonic()))
+            peer.on_delivered(self._take_delivered)
             self._status = figures.live()
             worker.start()
-            measuring = asyncio.create_task(measure(peer, self.meter))
+            measuring = [asyncio.create_task(measure(peer, self.meter)), asyncio.create_task(self._adapt())]
             return await self._until_over(peer, seconds)
         finally:
             self._stop.set()
-            if measuring is not None:
-                measuring.cancel()
+            for task in measuring:
+                task.cancel()
             self.meter.wire(peer.statistics.wire, time.monotonic())
             await peer.close()
             if worker.ident is not None:
@@ -216,17 +253,35 @@ class Sender:
         assert self._loop is not None
         failure: BaseException | None = None
         try:
-            for state in self._face.states(self._stop.wait):
+            for index, state in enumerate(self._face.states(self._stop.wait)):
                 if self._stop.is_set():
                     break
-                data = bytes(self._encoder.encode(state))
-                self._loop.call_soon_threadsafe(self._send, peer, data)
+                plan = self._plan
+                if index % plan.point.stride == 0 and (message := self._next_message(state, plan)) is not None:
+                    self._loop.call_soon_threadsafe(self._send, peer, message)
+            if (message := self._bundler.close(self._plan.repeats)) is not None:
+                self._loop.call_soon_threadsafe(self._send, peer, message)
         except BaseException as error:
             failure = error
         finally:
             self._face.close()
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._work_done, failure)
+
+    def _next_message(self, state: FaceState, plan: Plan) -> Outgoing | None:
+        """Code the next frame, and return the message that it completes."""
+        encoder = self._encoder
+        if self._refused.is_set():
+            self._refused.clear()
+            encoder.forget()
+            self._bundler = Bundler()
+        while self._delivered:
+            encoder.acknowledge(self._delivered.popleft())
+        encoder.point = plan.point
+        sequence = encoder.sequence
+        packet = encoder.encode(state, self._bundler.along)
+        alone = isinstance(packet, Packet)
+        return self._bundler.add(sequence, bytes(packet), alone=alone, frames=plan.frames, repeats=plan.repeats)
 
     def _work_done(self, failure: BaseException | None) -> None:
         assert self._finished is not None
@@ -237,9 +292,32 @@ class Sender:
         elif not self._stop.is_set():
             self._finished.set_exception(failure)
 
-    def _send(self, peer: Peer, data: bytes) -> None:
-        if peer.send_face(data):
-            self.meter.frame_sent(len(data), time.monotonic())
+    def _told(self, message: dict[str, Any]) -> None:
+        """Take note of what the receiver says during the call."""
+        if message == REFUSED:
+            self._refused.set()
+
+    def _send(self, peer: Peer, message: Outgoing) -> None:
+        now = time.monotonic()
+        if peer.send_face(message.data, (self._link.sent(now), message.frames), urgent=message.alone):
+            self.meter.message_sent(len(message.data), message.new, now)
+        else:
+            self._link.held_back(now)
+
+    def _take_delivered(self, mark: tuple[int, tuple[int, ...]]) -> None:
+        """Take note of a message that has reached the other side."""
+        number, frames = mark
+        self._link.delivered(number, time.monotonic())
+        self._delivered.append(frames)
+
+    async def _adapt(self) -> None:
+        """Follow what the network is like for ever."""
+        while True:
+            now = time.monotonic()
+            link = self._link.state(now)
+            self._plan = plan = self._policy.plan(link, now)
+            self.meter.sending(OPERATING_POINTS.index(plan.point), plan.frames, plan.repeats, link.loss)
+            await asyncio.sleep(ADAPT_SECONDS)
 
 
 def thinned(frames: Iterator[Frame], fps: float) -> Iterator[Frame]:

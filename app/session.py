@@ -12,12 +12,17 @@ from enum import Enum
 from typing import Any, Final
 
 from app.errors import UserError
-from codec.packet import VERSION as CODEC_VERSION
 from signaling.errors import PeerLeft
 from signaling.identity import NONCE_SIZE, PUBLIC_KEY_SIZE, SIGNATURE_SIZE, OwnerKey, verify_ownership
 from signaling.peer import Peer
 
 HANDSHAKE_VERSION: Final = 1
+CODEC_VERSION: Final = 3
+"""Of the frames on the wire: those coded alone are of version 2 (`codec.packet`), predicted ones came with 3."""
+
+REFUSED: Final = {"type": "refused"}
+"""The receiver to the sender: a packet that reached this side was refused, so predict from nothing sent so far."""
+
 HANDSHAKE_SECONDS: Final = 10.0
 """How long the other side may take to say hello."""
 

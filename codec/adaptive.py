@@ -1,6 +1,7 @@
 """Backward-adaptive residual tables: a bank of integer Laplace tables, chosen by a running mean in integers.
 
 Both sides compute the same tables by the same integer recurrences, so nothing about them is sent or stored.
+The bank also serves frames that are predicted from others (codec.prediction), whose rows are chosen at enrolment.
 """
 
 from functools import cache
@@ -27,17 +28,27 @@ class AdaptiveResidual:
     @property
     def table(self) -> ResidualTable:
         """Table for the next residual."""
-        tables, means = _bank()
-        return tables[int(np.searchsorted(means, self._mean, side="right")) - 1]
+        return table_for(self._mean)
 
     def update(self, residual: int) -> None:
         """Learn from the residual just coded: mean += (|residual| - mean) / 16."""
-        size = min(abs(residual), MAX_RADIUS) * MEAN_SCALE
-        self._mean = max(self._mean + ((size - self._mean) >> _RATE_SHIFT), 0)
+        self._mean = updated_mean(self._mean, residual, _RATE_SHIFT)
+
+
+def table_for(mean: int) -> ResidualTable:
+    """Return the table for residuals whose mean absolute value is ``mean`` / 64."""
+    tables, means = laplace_bank()
+    return tables[int(np.searchsorted(means, mean, side="right")) - 1]
+
+
+def updated_mean(mean: int, residual: int, shift: int) -> int:
+    """Return the running mean, in units of 1 / 64, after one more residual, which counts with weight 2**-shift."""
+    size = min(abs(residual), MAX_RADIUS) * MEAN_SCALE
+    return max(mean + ((size - mean) >> shift), 0)
 
 
 @cache
-def _bank() -> tuple[list[ResidualTable], NDArray[np.int64]]:
+def laplace_bank() -> tuple[list[ResidualTable], NDArray[np.int64]]:
     """Return tables of growing width and the mean absolute residual (scaled) from which each is the one to use."""
     scales = [1]
     while scales[-1] < _LARGEST_SCALE:

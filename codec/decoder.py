@@ -1,19 +1,39 @@
 """Packets -> face states."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codec.encoder import encode_symbols
 from codec.entropy import EntropyError, SymbolDecoder
 from codec.errors import PacketError
 from codec.face_state import FaceState
+from codec.frame_record import FrameHistory, FrameRecord
+from codec.message import Message
 from codec.packet import SEQUENCE_MODULUS, TIMESTAMP_MODULUS, Packet, short_id
+from codec.predicted_frame import alone_record, decode_frame, decode_held
+from codec.predicted_packet import (
+    HELD,
+    SHORT_SEQUENCE_MODULUS,
+    PredictedPacket,
+    checksum,
+    is_predicted,
+    short_sequence,
+)
+from codec.prediction import GAPS, PredictionTables, context_of
 from codec.quantiser import state_from_parameters
 from codec.tables import CodecTables
 
 _LARGEST_TURN = np.pi + 0.05
 """Radians: half a turn and its rounding."""
+_SILENCE = 1.0
+"""Seconds without a packet after which its successor may have any sequence number."""
+_SLACK = 512
+"""Frames by which a sequence number may otherwise differ from the newest: more than any sender sends in a second."""
+_LATELY = 128
+"""Frames of which is known that they have come: more than any message repeats."""
 _SLEW = 0.005
 """Seconds by which one packet may move the estimate of the capture clock."""
 
@@ -24,13 +44,22 @@ class FrameDecoder:
     Timestamps are unwrapped to the time nearest to where the capture clock must be by now: the first to the one nearest
     to ``now`` itself. On one machine, where both sides read the same clock, they are thus the capture times themselves;
     between machines they differ from them by a constant.
+
+    With ``prediction``, predicted frames are decoded too. The sender must then be told of packets that were refused, as
+    it takes what reached this side for known here: :meth:`codec.encoder.FrameEncoder.forget`.
     """
 
-    def __init__(self, tables: CodecTables, avatar_id: bytes) -> None:
+    def __init__(self, tables: CodecTables, avatar_id: bytes, *, prediction: PredictionTables | None = None) -> None:
         self._tables = tables
         self._avatar_id = short_id(avatar_id)
+        self._prediction = prediction
+        self._context = b"" if prediction is None else context_of(avatar_id, prediction)
+        self._history = FrameHistory()
+        self._lately: dict[int, int] = {}
+        """Unwrapped numbers and time stamps (ms) of the frames decoded last, in that order."""
         self._clock_offset: float | None = None
         self._newest_sequence: int | None = None
+        self._accepted_at = 0.0
         self._held: FaceState | None = None
         self.sequence = 0
         """Sequence number of the packet decoded last, unwrapped: it does not start again from 0."""
@@ -41,6 +70,8 @@ class FrameDecoder:
         Of a packet without a face, expression, pose and torso are those of the newest face before it. Raises nothing
         but :class:`PacketError`, and is then as if the packet had not come.
         """
+        if is_predicted(data):
+            return self._decode_predicted(data, now)
         packet = Packet.parse(data)
         header = packet.header
         if header.avatar_id != self._avatar_id:
@@ -48,16 +79,90 @@ class FrameDecoder:
                 f"A packet is of avatar {header.avatar_id.hex()} and this side renders {self._avatar_id.hex()}: "
                 "both sides need the same avatar file."
             )
+        sequence = self._unwrap_sequence(header.sequence, now)
         parameters = None
         if header.present:
-            symbols = decode_symbols(self._tables, packet.payload)
-            parameters = self._tables.quantiser.dequantise(np.array(symbols, np.int64))
-            if np.linalg.norm(parameters[:3]) > _LARGEST_TURN:
-                raise PacketError("A packet turns the head by more than half a turn: no encoder makes that.")
-        timestamp = self._unwrap_timestamp(header.timestamp, now)
-        sequence = self._unwrap_sequence(header.sequence)
+            symbols = np.array(decode_symbols(self._tables, packet.payload), np.int64)
+            parameters = self._tables.quantiser.dequantise(symbols)
+            _check_turn(parameters)
+            if self._prediction is not None:
+                values = self._prediction.units_of_symbols(symbols, self._tables.quantiser)
+                self._history.add(alone_record(sequence, header.timestamp, values))
+        return self._accept(parameters, sequence, header.timestamp, now)
+
+    def decode_message(self, data: bytes, now: float) -> tuple[list[tuple[int, FaceState]], int]:
+        """Return the frames of a message that are new here, oldest first, and how many packets were refused.
+
+        The frames come with their unwrapped sequence numbers; those that had come before are left out. Raises nothing.
+        """
+        frames: list[tuple[int, FaceState]] = []
+        try:
+            packets = Message.parse(data).packets
+        except PacketError:
+            return frames, 1
+        refused = 0
+        for packet in packets:
+            if not self.knows(packet):
+                try:
+                    state = self.decode(packet, now)
+                except PacketError:
+                    refused += 1
+                else:
+                    frames.append((self.sequence, state))
+        return frames, refused
+
+    def knows(self, data: bytes) -> bool:
+        """Return whether the packet in ``data`` seems to be of a frame that was decoded lately."""
+        if self._newest_sequence is None or len(data) < 2:
+            return False
+        if is_predicted(data):
+            return self._unwrap_short(short_sequence(data), self._newest_sequence) in self._lately
+        with suppress(PacketError):
+            header = Packet.parse(data).header
+            sequence = _nearest(header.sequence, self._newest_sequence, SEQUENCE_MODULUS)
+            # After an outage the same number may be that of another frame.
+            return self._lately.get(sequence) == header.timestamp
+        return False
+
+    def record(self, sequence: int) -> FrameRecord | None:
+        """Return what is kept of a frame, by its unwrapped number, if it is."""
+        return self._history.find(sequence)
+
+    def _decode_predicted(self, data: bytes, now: float) -> FaceState:
+        packet, tables = PredictedPacket.parse(data), self._prediction
+        if tables is None:
+            raise PacketError("A packet is predicted and this avatar has no tables for that: enrol it again.")
+        header, newest_sequence = packet.header, self._newest_sequence
+        if newest_sequence is None:
+            raise PacketError("A packet is predicted from a frame that has not come.")
+        sequence = self._unwrap_short(header.sequence, newest_sequence)
+        newest = self._history.find(sequence - header.gap)
+        before = self._history.find(sequence - header.gap - 1) if header.order == 1 else None
+        if newest is None or (header.order == 1 and before is None):
+            raise PacketError("A packet is predicted from a frame that has not come.")
+        if checksum(self._context, sequence, header, packet.payload, newest, before) != packet.checksum:
+            raise PacketError("A packet is damaged, or the two sides differ in what went before: wrong checksum.")
+        point = newest.point if header.point is None else header.point
+        if header.order == HELD:
+            record = decode_held(sequence, packet.payload, newest)
+        else:
+            record = decode_frame(tables, point, sequence, packet.payload, newest, before)
+        parameters = tables.parameters(record.values)
+        _check_turn(parameters)
+        self._history.add(record)
+        return self._accept(parameters, sequence, record.clock.timestamp, now)
+
+    def _accept(
+        self, parameters: NDArray[np.float64] | None, sequence: int, milliseconds: int, now: float
+    ) -> FaceState:
+        """Take note of a packet that is all right, and return its state; without parameters, no face is seen."""
+        timestamp = self._unwrap_timestamp(milliseconds, now)
         newest = self._newest_sequence is None or sequence >= self._newest_sequence
-        self.sequence = sequence
+        self.sequence, self._accepted_at = sequence, now
+        self._lately.pop(sequence, None)
+        self._lately[sequence] = milliseconds
+        if len(self._lately) > _LATELY:
+            del self._lately[next(iter(self._lately))]
         if newest:
             self._newest_sequence = sequence
         if parameters is None:
@@ -68,10 +173,22 @@ class FrameDecoder:
             self._held = state
         return state
 
-    def _unwrap_sequence(self, sequence: int) -> int:
+    @staticmethod
+    def _unwrap_short(sequence: int, newest: int) -> int:
+        """Return the unwrapped number of a predicted frame: its reference has been here, so it is at most `GAPS` on."""
+        return newest + GAPS - (newest + GAPS - sequence) % SHORT_SEQUENCE_MODULUS
+
+    def _unwrap_sequence(self, sequence: int, now: float) -> int:
+        """Return the unwrapped number of a frame coded alone; :class:`PacketError` for one of long ago."""
         if self._newest_sequence is None:
             return sequence
-        return _nearest(sequence, self._newest_sequence, SEQUENCE_MODULUS)
+        unwrapped = _nearest(sequence, self._newest_sequence, SEQUENCE_MODULUS)
+        if abs(unwrapped - self._newest_sequence) <= _SLACK:
+            return unwrapped
+        if now - self._accepted_at < _SILENCE:
+            raise PacketError("A packet is not of this time: it was sent long ago, or its sender has started anew.")
+        # After a silence anything may be right, lest one wrong packet shut out all that follow. It never goes back.
+        return self._newest_sequence + (sequence - self._newest_sequence) % SEQUENCE_MODULUS
 
     def _unwrap_timestamp(self, milliseconds: int, now: float) -> float:
         offset = self._clock_offset or 0.0
@@ -102,6 +219,11 @@ def decode_symbols(tables: CodecTables, payload: bytes) -> list[int]:
     if encode_symbols(tables, symbols) != payload:
         raise PacketError("A packet is damaged: its payload is not the shortest for what it says.")
     return symbols
+
+
+def _check_turn(parameters: NDArray[np.float64]) -> None:
+    if np.linalg.norm(parameters[:3]) > _LARGEST_TURN:
+        raise PacketError("A packet turns the head by more than half a turn: no encoder makes that.")
 
 
 def _nearest(value: int, reference: int, modulus: int) -> int:

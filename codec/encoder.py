@@ -1,6 +1,10 @@
-"""Face states -> packets: embed, quantise, predict within the frame, entropy-code."""
+"""Face states -> packets: embed, quantise, predict, entropy-code.
 
-from collections.abc import Callable, Sequence
+Without an acknowledgement each packet decodes alone. With prediction tables, frames are predicted from the newest one
+that the receiver has acknowledged, which it names: whatever is lost, what arrives can be decoded.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from math import isfinite
 
@@ -10,7 +14,12 @@ from numpy.typing import NDArray
 from codec.entropy import SymbolEncoder
 from codec.errors import FaceStateError
 from codec.face_state import FaceState
+from codec.frame_record import FrameHistory, FrameRecord
+from codec.operating_point import NORMAL, OPERATING_POINTS
 from codec.packet import SEQUENCE_MODULUS, TIMESTAMP_MODULUS, FrameHeader, Packet, short_id
+from codec.predicted_frame import alone_record, encode_frame, encode_held, unchanged
+from codec.predicted_packet import HELD, PredictedHeader, PredictedPacket, checksum
+from codec.prediction import GAPS, PredictionTables, context_of
 from codec.quantiser import state_parameters
 from codec.tables import CodecTables
 
@@ -19,36 +28,125 @@ Embed = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 class FrameEncoder:
-    """Turns the states of one capture into packets, each of which decodes alone.
+    """Turns the states of one capture into packets.
 
     ``avatar_id`` is the digest of the avatar or its first bytes. ``embed`` is the avatar's embedding; None when the
-    states already hold embedded expressions. ``sequence`` is the number of the first packet.
+    states already hold embedded expressions. ``sequence`` is the number of the first packet. Without ``prediction``,
+    and as long as nothing is acknowledged, each packet decodes alone.
     """
 
-    def __init__(self, tables: CodecTables, avatar_id: bytes, embed: Embed | None = None, *, sequence: int = 0) -> None:
+    def __init__(
+        self,
+        tables: CodecTables,
+        avatar_id: bytes,
+        embed: Embed | None = None,
+        *,
+        sequence: int = 0,
+        prediction: PredictionTables | None = None,
+    ) -> None:
         self._tables = tables
         self._avatar_id = short_id(avatar_id)
         self._embed = embed
         self._sequence = sequence % SEQUENCE_MODULUS
+        self._prediction = prediction
+        self._context = b"" if prediction is None else context_of(avatar_id, prediction)
+        self._sent = FrameHistory()
+        self._acknowledged: set[int] = set()
+        self._first_usable = self._sequence
+        self.point = NORMAL
+        """The operating point of what comes next; of frames coded alone there is one only. How many of the camera's
+        frames are sent is up to the sender."""
 
-    def encode(self, state: FaceState) -> Packet:
-        """Return the packet of ``state``.
+    def acknowledge(self, sequences: Iterable[int]) -> None:
+        """Predict from these frames from now on, by their unwrapped numbers: the receiver has them."""
+        oldest = max(self._sequence - GAPS - 1, self._first_usable)
+        self._acknowledged.update(number for number in sequences if self._sent.find(number) is not None)
+        self._acknowledged = {number for number in self._acknowledged if number >= oldest}
+
+    def forget(self) -> None:
+        """Predict from nothing that was encoded so far: the receiver may lack any of it, whatever is acknowledged."""
+        self._first_usable = self._sequence
+        self._acknowledged.clear()
+
+    def encode(self, state: FaceState, along: Collection[int] = ()) -> Packet | PredictedPacket:
+        """Return the packet of ``state``; ``along`` are the frames that travel in the same message before it.
+
+        It may be predicted from them, as whoever gets it has them.
 
         Any finite state can be coded: what lies beyond the quantiser's bounds is clamped. :class:`FaceStateError` for
         numbers that are not finite and for a wrong shape; the sequence number then stays.
         """
         if not isfinite(state.timestamp):
             raise FaceStateError("The timestamp is not finite: the capture clock is broken.")
-        payload = b""
-        if state.present:
+        timestamp = round(state.timestamp * 1000) % TIMESTAMP_MODULUS
+        packet: Packet | PredictedPacket
+        if not state.present:
+            packet = Packet(self._header(timestamp, False), b"")
+        else:
             if self._embed is not None:
                 state = replace(state, expression=np.asarray(self._embed(state.expression)))
             parameters = state_parameters(state, self._tables.expression_size)
-            payload = encode_symbols(self._tables, self._tables.quantiser.quantise(parameters).tolist())
-        timestamp = round(state.timestamp * 1000) % TIMESTAMP_MODULUS
-        header = FrameHeader(self._avatar_id, self._sequence, timestamp, state.present)
-        self._sequence = (self._sequence + 1) % SEQUENCE_MODULUS
-        return Packet(header, payload)
+            usable = self._usable(along)
+            newest = self._reference(usable)
+            if newest is None or self._prediction is None:
+                packet = self._alone(parameters, timestamp)
+            else:
+                packet = self._predicted(self._prediction, parameters, timestamp, newest, usable)
+        self._sequence += 1
+        return packet
+
+    @property
+    def sequence(self) -> int:
+        """Unwrapped number of the next frame."""
+        return self._sequence
+
+    def record(self, sequence: int) -> FrameRecord | None:
+        """Return what is kept of a frame that was sent, by its unwrapped number, if it is."""
+        return self._sent.find(sequence)
+
+    def _header(self, timestamp: int, present: bool) -> FrameHeader:
+        return FrameHeader(self._avatar_id, self._sequence % SEQUENCE_MODULUS, timestamp, present)
+
+    def _usable(self, along: Collection[int]) -> set[int]:
+        """Return the frames that the receiver will have when it decodes the next one."""
+        return self._acknowledged.union(number for number in along if number >= self._first_usable)
+
+    def _reference(self, usable: set[int]) -> FrameRecord | None:
+        """Return the newest usable frame that is not too old."""
+        for number in range(self._sequence - 1, self._sequence - GAPS - 1, -1):
+            if number in usable and (record := self._sent.find(number)) is not None:
+                return record
+        return None
+
+    def _alone(self, parameters: NDArray[np.float64], timestamp: int) -> Packet:
+        symbols = self._tables.quantiser.quantise(parameters)
+        if self._prediction is not None:
+            values = self._prediction.units_of_symbols(symbols, self._tables.quantiser)
+            self._sent.add(alone_record(self._sequence, timestamp, values))
+        return Packet(self._header(timestamp, True), encode_symbols(self._tables, symbols.tolist()))
+
+    def _predicted(
+        self,
+        tables: PredictionTables,
+        parameters: NDArray[np.float64],
+        timestamp: int,
+        newest: FrameRecord,
+        usable: set[int],
+    ) -> PredictedPacket:
+        number = newest.sequence - 1
+        before = self._sent.find(number) if number in usable else None
+        order, point = int(before is not None), OPERATING_POINTS.index(self.point)
+        target = tables.units(parameters)
+        if unchanged(point, target, newest):
+            before, order = None, HELD
+            payload, record = encode_held(self._sequence, timestamp, newest)
+        else:
+            payload, record = encode_frame(tables, point, self._sequence, target, timestamp, newest, before)
+        self._sent.add(record)
+        gap = self._sequence - newest.sequence
+        header = PredictedHeader.of(self._sequence, gap, order, point, newest.point)
+        check = checksum(self._context, self._sequence, header, payload, newest, before)
+        return PredictedPacket(header, check, payload)
 
 
 def encode_symbols(tables: CodecTables, symbols: Sequence[int]) -> bytes:

@@ -91,14 +91,14 @@ def fit_predictor(symbols: NDArray[np.int64]) -> tuple[list[int], list[list[int]
         for stretch in stretches:
             seen = np.delete(frames, stretch, axis=0)
             centre = seen.mean(axis=0)
-            weights = _ridge(seen - centre, penalty)
+            weights = ridge_rows(seen - centre, penalty)
             offsets = frames[stretch] - centre
             parts.append(offsets - offsets @ weights.T)
         held_out[penalty] = np.concatenate(parts)
     # The code length of a Laplace-like residual grows as the logarithm of its mean size, in each parameter.
     best = min(_PENALTIES, key=lambda penalty: float(np.log(np.abs(held_out[penalty]).mean(axis=0) + 0.3).sum()))
     centres = np.rint(frames.mean(axis=0))
-    scaled = np.rint(_ridge(frames - centres, best) * (1 << WEIGHT_BITS))
+    scaled = np.rint(ridge_rows(frames - centres, best) * (1 << WEIGHT_BITS))
     limited = np.clip(scaled, -(1 << 15), (1 << 15) - 1).astype(np.int64)
     rows = [limited[k, :k].tolist() for k in range(len(limited))]
     return [int(centre) for centre in centres], rows, np.rint(held_out[best]).astype(np.int64)
@@ -132,7 +132,7 @@ def fit_table(residuals: NDArray[np.int64]) -> ResidualTable:
     return ResidualTable(normalise_frequencies([*density[radius:0:-1], *density[: radius + 1], escape]))
 
 
-def _ridge(offsets: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:
+def ridge_rows(offsets: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:
     """Return strictly lower triangular weights (D, D) that predict each column of ``offsets`` from those before it."""
     deviation = np.sqrt((offsets**2).mean(axis=0)) + 0.3
     scaled = offsets / deviation

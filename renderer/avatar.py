@@ -1,7 +1,7 @@
 """The thing that renders: head and torso fields, their shared code, background and camera of one person."""
 
 from types import ModuleType
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,10 +11,10 @@ from renderer.camera import Camera
 from renderer.head_field import HeadField
 from renderer.kernels import cpu, gpu, gpu_picture
 from renderer.occupancy import DensityGrid
+from renderer.portrait import Portrait
 from renderer.pose_correction import PoseCorrection
 from renderer.rays import head_space_rays
 from renderer.torso_field import TorsoField
-from renderer.view import View
 
 SAMPLES = 6
 """Field evaluations a ray when a frame is rendered: two more gain 0.01 dB."""
@@ -26,11 +26,11 @@ Backend = Literal["auto", "torch", "compiled", "triton"]
 """Which implementation renders."""
 
 
-class Avatar(nn.Module):
+class Avatar(Portrait):
     """Radiance field of one person's head and torso before a still background."""
 
-    background: Tensor
-    torso_extent: Tensor
+    KIND: ClassVar[str] = "fast field"
+    PROBE_SIDE: ClassVar[int] = 64
 
     def __init__(self, head: HeadField, torso: TorsoField, grid: DensityGrid, background: Tensor, camera: Camera):
         """Join the parts.
@@ -42,17 +42,12 @@ class Avatar(nn.Module):
             background: (S, S, 3) float in [0, 1], the frame without the person.
             camera: the camera of the frame.
         """
-        super().__init__()
+        super().__init__(background, camera)
         self.head = head
         self.torso = torso
         self.pose_correction = PoseCorrection(head.shape.expression)
         self.grid = grid
-        self.register_buffer("background", background)
         self.consistency_code = nn.Parameter(torch.zeros(head.shape.code))
-        self.camera = camera
-        self.register_buffer("torso_extent", torch.ones(64, 64))
-        """Where in the frame the torso may be seen: (rows, columns), 0 or 1."""
-        self._view: View | None = None
 
     @torch.no_grad()
     def render(
@@ -66,22 +61,19 @@ class Avatar(nn.Module):
         samples: int = SAMPLES,
         backend: Backend = "auto",
     ) -> Tensor:
-        """Render one frame.
+        """Render one frame; see `Portrait.render`.
 
         Args:
             expression: (E,) embedded.
             rotation: (3, 3) head space to camera space.
             translation: (3,) cm.
-            torso: (6,) its motion, see `TorsoField.forward`.
-            width: pixels; the frame fills the smaller side and lies in the middle of the larger one.
+            torso: (6,) its motion.
+            width: pixels.
             height: pixels.
             samples: field evaluations a ray.
             backend: "triton" takes the stages of `renderer.kernels.gpu_picture`, "compiled" those of
                 `renderer.kernels.cpu`, "torch" those of `renderer.stages`; "auto" the first of them that has been
                 prepared (`prepare` of `renderer.kernels.gpu` or `cpu`) and renders such an avatar.
-
-        Returns:
-            (height, width, 3) uint8 RGB on the avatar's device.
 
         Raises:
             ValueError: the backend cannot be had here, or does not render such an avatar.
@@ -90,9 +82,7 @@ class Avatar(nn.Module):
             backend = self.fastest()
         else:
             self._demand(backend)
-        view = self._view
-        if view is None or (view.width, view.height) != (width, height):
-            view = self._view = View.of(self, width, height)
+        view = self.view(width, height)
         if backend == "triton":
             return gpu_picture.render(self, view, expression, rotation, translation, torso, samples, SEARCH_BINS, BLOCK)
         planes = self.head.blend(expression[None])[0]
@@ -129,12 +119,12 @@ class Avatar(nn.Module):
 
     def forget_view(self) -> None:
         """Drop what is kept from frame to frame; needed after the background, the grid or the extent changed."""
-        self._view = None
+        super().forget_view()
         self.grid.forget()
 
     @torch.no_grad()
     def rescale_expression(self, shift: Tensor, scale: Tensor) -> None:
-        """Let the field take expressions in new units: ``old = shift + scale * new``, (E,) each; pictures stay."""
+        """See `Portrait.rescale_expression`."""
         head = self.head
         neutral = head.blend(shift[None])[0]
         head.static_planes.copy_(neutral)

@@ -14,7 +14,7 @@ from renderer.occupancy import DensityGrid
 from renderer.window import HeadWindow
 
 if TYPE_CHECKING:
-    from renderer.avatar import Avatar
+    from renderer.portrait import Portrait
 
 
 def within(extent: Tensor, uv: Tensor) -> Tensor:
@@ -43,19 +43,19 @@ class View:
     """(height, width) bool, the same."""
 
     @classmethod
-    def of(cls, avatar: Avatar, width: int, height: int) -> View:
-        """Prepare the view of an avatar at a size."""
-        uv = frame_coordinates(width, height, avatar.background.device)
+    def of(cls, portrait: Portrait, width: int, height: int) -> View:
+        """Prepare the view of a person at a size."""
+        uv = frame_coordinates(width, height, portrait.background.device)
         grid = uv[None] * 2.0 - 1.0
-        image = avatar.background.detach().permute(2, 0, 1)[None]
+        image = portrait.background.detach().permute(2, 0, 1)[None]
         background = F.grid_sample(image, grid, padding_mode="border", align_corners=False)[0]
         background = background.permute(1, 2, 0).contiguous()
-        torso_shown = within(avatar.torso_extent, uv.view(-1, 2))
+        torso_shown = within(portrait.torso_extent, uv.view(-1, 2))
         return cls(
             width,
             height,
             uv.clamp(0.0, 1.0),
-            camera_directions(avatar.camera, uv),
+            camera_directions(portrait.camera, uv),
             background,
             (background * 255.0 + 0.5).clamp(0.0, 255.0).to(torch.uint8),
             torch.nonzero(torso_shown).squeeze(1),

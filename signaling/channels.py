@@ -20,10 +20,14 @@ from aiortc import RTCDataChannel, RTCPeerConnection
 
 from signaling.errors import SignalingError
 from signaling.rooms import TokenBucket
+from signaling.sctp import sctp_of, stream_of
 from signaling.statistics import ChannelCounter
 
 MAX_FACE_BYTES: Final = 1100
 """Fits one SCTP packet of aiortc (1160 bytes of user data), so that a message is one datagram."""
+
+MAX_EARLY: Final = 32
+"""Face messages that are kept until somebody wants them: more than are sent in a second."""
 
 MAX_CONTROL_BYTES: Final = 16 * 1024
 MAX_CONTROL_BACKLOG: Final = 128 * 1024
@@ -46,22 +50,33 @@ class FaceChannel:
             "face", ordered=False, maxRetransmits=0, negotiated=True, id=1
         )
         self.channel.on("message", self._message)
+        self._sctp = sctp_of(connection)
         self._callback: Callable[[bytes], None] | None = None
+        self._early: deque[bytes] = deque(maxlen=MAX_EARLY)
 
-    def on_message(self, callback: Callable[[bytes], None]) -> None:
-        """Call ``callback(data)`` for each message from now on."""
+    def on_message(self, callback: Callable[[bytes], None]) -> list[bytes]:
+        """Call ``callback(data)`` for each message from now on, and return the newest of those that came before."""
         self._callback = callback
+        early = list(self._early)
+        self._early.clear()
+        return early
 
-    def send(self, data: bytes) -> bool:
+    def on_delivered(self, callback: Callable[[Any], None]) -> None:
+        """Call ``callback(mark)`` for each message of which it becomes known that it has reached the other side."""
+        self._sctp.on_delivered = callback
+
+    def send(self, data: bytes, mark: Any = None, *, urgent: bool = False) -> bool:
         """Send one message; return False when it is held back because earlier ones still wait for the network.
 
-        A message that waited would come too late and delay its successors, so it is better not sent at all.
+        A message that waited would come too late and delay its successors, so it is better not sent at all. ``mark`` is
+        what `on_delivered` is to be told of it; ``urgent``: as soon as can be.
         """
         if not 0 < len(data) <= MAX_FACE_BYTES:
             raise SignalingError(f"a face message has {len(data)} bytes: at most {MAX_FACE_BYTES} fit one datagram")
         if self.channel.readyState != "open" or self.channel.bufferedAmount > 2 * len(data):
             self.counter.messages_held_back += 1
             return False
+        self._sctp.mark_next(stream_of(self.channel), mark, urgent=urgent)
         self.channel.send(data)
         self.counter.messages_out += 1
         self.counter.bytes_out += len(data)
@@ -75,6 +90,8 @@ class FaceChannel:
         self.counter.bytes_in += len(data)
         if self._callback is not None:
             self._callback(data)
+        else:
+            self._early.append(data)
 
 
 class ControlChannel:

@@ -36,9 +36,10 @@ class ClockOffset:
 
     def stamp(self, now: float) -> dict[str, float]:
         """Return the fields to put into a beat that is sent at ``now``."""
-        fields = {"t": now}
+        # In microseconds: more digits would be bytes for nothing.
+        fields = {"t": round(now, 6)}
         if self._remote_sent is not None:
-            fields |= {"echo": self._remote_sent, "held": now - self._received}
+            fields |= {"echo": self._remote_sent, "held": round(now - self._received, 6)}
         return fields
 
     def take(self, fields: dict[str, object], now: float) -> None:

@@ -18,10 +18,12 @@ from signaling.channels import Control, ControlChannel, FaceChannel
 from signaling.client import Rendezvous, is_loopback
 from signaling.clock import ClockOffset
 from signaling.datagrams import DatagramMeter, gathering
+from signaling.dtls import short_records
 from signaling.errors import PeerLeft, SignalingError
 from signaling.ice_servers import IceServers
 from signaling.liveness import TICK_SECONDS, Liveness
 from signaling.messages import Description
+from signaling.sctp import call_sctp
 from signaling.statistics import ChannelCounter, WireCounter
 
 CONNECT_SECONDS: Final = 20.0
@@ -90,8 +92,10 @@ class Peer:
         self._seat = seat
         self._meter = meter
         self._loopback = loopback
-        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=ice.for_aiortc()))
-        self._control = ControlChannel(self._connection, time.monotonic)
+        with short_records():
+            self._connection = RTCPeerConnection(RTCConfiguration(iceServers=ice.for_aiortc()))
+        with call_sctp():
+            self._control = ControlChannel(self._connection, time.monotonic)
         self._face = FaceChannel(self._connection)
         self._clock = ClockOffset()
         self._liveness = Liveness()
@@ -176,13 +180,20 @@ class Peer:
     def drop_probability(self, value: float) -> None:
         self._meter.drop_probability = value
 
-    def send_face(self, data: bytes) -> bool:
-        """Send one packet of at most 1100 bytes, or hold it back (False) when the network is behind."""
-        return self._face.send(data)
+    def send_face(self, data: bytes, mark: Any = None, *, urgent: bool = False) -> bool:
+        """Send one packet of at most 1100 bytes, or hold it back (False) when the network is behind.
 
-    def on_face(self, callback: Callable[[bytes], None]) -> None:
-        """Call ``callback(data)`` in the event loop for each packet that arrives."""
-        self._face.on_message(callback)
+        ``mark`` is what `on_delivered` is told once it has reached the other side; ``urgent``: as soon as can be.
+        """
+        return self._face.send(data, mark, urgent=urgent)
+
+    def on_face(self, callback: Callable[[bytes], None]) -> list[bytes]:
+        """Call ``callback(data)`` in the event loop for each packet that arrives; return those that came before."""
+        return self._face.on_message(callback)
+
+    def on_delivered(self, callback: Callable[[Any], None]) -> None:
+        """Call ``callback(mark)`` in the event loop for each packet of which it becomes known that it has arrived."""
+        self._face.on_delivered(callback)
 
     def send_control(self, message: Control) -> bool:
         """Send a JSON object with a text ``type``; False when the call is over."""

@@ -1,18 +1,23 @@
 """Other operating points of our stream: the same avatar with finer or coarser steps."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.avatar import LoadedAvatar
 from app.bench.clips import ClipSpec
 from app.bench.ours import OurCodec
 from app.capture.source import Frame, open_source
+from app.enrolment.sensitivity import picture_metric
+from app.errors import UserError
 from app.progress import Progress
 from app.tracking.tracker import track_frames
 from codec.face_state import FaceState
-from codec.quantiser import MOTION_SIZE, STEP_SCALE
-from codec.tables import PICTURE_STEP, ROTATION_STEP, CodecTables
+from codec.prediction import PredictionTables
+from codec.prediction_fitting import fit_prediction
+from codec.quantiser import STEP_SCALE, state_parameters
 
 COARSENESS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Of the steps, against those that the avatar came with; 1 is what a call sends."""
@@ -33,13 +38,19 @@ def training_states(spec: ClipSpec, avatar: LoadedAvatar) -> list[FaceState]:
         return [state for state in track_frames(enrolled(), avatar.calibration, avatar.torso) if state.present]
 
 
+def enrolled_parameters(states: list[FaceState], avatar: LoadedAvatar) -> NDArray[np.float64]:
+    """Return the parameters (N, 12 + E), as prediction tables are fitted to, of tracked ``states``."""
+    embedded = [replace(state, expression=avatar.embed(state.expression)) for state in states]
+    return np.stack([state_parameters(state, len(state.expression)) for state in embedded])
+
+
 def coarser(
     avatar: LoadedAvatar, states: Callable[[], list[FaceState]], coarseness: float, name: str, label: str
 ) -> OurCodec:
-    """Return our codec with steps ``coarseness`` times as large, its tables fitted as enrolment fits them.
+    """Return our codec with steps ``coarseness`` times as large, its prediction fitted as enrolment fits it.
 
     Args:
-        avatar: of the person.
+        avatar: of the person, with prediction tables.
         states: gives those of the enrolled part, tracked (79 coefficients). It is called when the tables are needed.
         coarseness: above 0.
         name: of the codec.
@@ -48,16 +59,11 @@ def coarser(
     if coarseness == 1.0:
         return OurCodec(avatar, name, label)
 
-    def tables() -> CodecTables:
-        enrolled = states()
-        return CodecTables.fit(
-            np.stack([avatar.embed(state.expression) for state in enrolled]),
-            [state.pose for state in enrolled],
-            np.stack([state.torso for state in enrolled]),
-            expression_step=avatar.tables.quantiser.steps[MOTION_SIZE:] * (coarseness / STEP_SCALE),
-            rotation_step=ROTATION_STEP * coarseness,
-            picture_step=PICTURE_STEP * coarseness,
-            focal=avatar.field.camera.focal,
-        )
+    def prediction() -> PredictionTables:
+        if avatar.prediction is None:
+            raise UserError(f"{avatar.path} is of before frames were predicted: enrol it again")
+        parameters = enrolled_parameters(states(), avatar)
+        steps = avatar.prediction.quantiser.steps * (coarseness / STEP_SCALE)
+        return fit_prediction(parameters, steps, picture_metric(avatar.field, parameters))
 
-    return OurCodec(avatar, name, label, tables, coarseness)
+    return OurCodec(avatar, name, label, prediction, coarseness)

@@ -37,8 +37,8 @@ class MeasuringOptions(ClipOptions):
         return self.codecs is None or codec in self.codecs
 
 
-def add_clip_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what a bench of clips takes, whatever it measures."""
+def add_clip_arguments(parser: argparse.ArgumentParser, seconds: bool = True) -> None:
+    """Declare what a bench of clips takes, whatever it measures; ``seconds`` where it looks at every held-out frame."""
     parser.add_argument(
         "--clips",
         nargs="+",
@@ -49,7 +49,10 @@ def add_clip_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", required=True, metavar="DIR", help="folder of results; goes on with what it has"
     )
-    parser.add_argument("--seconds", type=float, metavar="S", help="of held-out footage at most (default: all)")
+    if seconds:
+        parser.add_argument("--seconds", type=float, metavar="S", help="of held-out footage at most (default: all)")
+    else:
+        parser.set_defaults(seconds=None)
 
 
 def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,13 +10,20 @@ import numpy as np
 from app import __version__
 from app.avatar import LoadedAvatar
 from app.bench.codec import Coded, Frames, Settings
+from app.bench.rate.acknowledging import DelayedAcknowledgements
 from app.enrolment.framing import Framing
 from app.errors import UserError
 from app.progress import Progress
 from app.tracking.tracker import FaceTracker
 from codec.decoder import FrameDecoder
 from codec.encoder import FrameEncoder
+from codec.packet import Packet
+from codec.prediction import PredictionTables
+from codec.quantiser import MOTION_SIZE
 from codec.tables import CodecTables
+
+DELAY = 0.12
+"""Seconds from sending a frame to knowing that it was decoded, in the call that is measured."""
 
 
 class OurCodec:
@@ -30,7 +37,7 @@ class OurCodec:
         avatar: LoadedAvatar,
         name: str = "ours",
         label: str = "nerfcall",
-        tables: Callable[[], CodecTables] | None = None,
+        prediction: Callable[[], PredictionTables] | None = None,
         coarseness: float = 1.0,
     ):
         """Make the codec of one person.
@@ -39,8 +46,8 @@ class OurCodec:
             avatar: of the person.
             name: of the variant.
             label: of the variant.
-            tables: gives other coding tables than the avatar's, for another operating point. It is called when they
-                are needed: never where the result is there already.
+            prediction: gives other prediction tables than the avatar's, for another operating point. It is called
+                when they are needed: never where the result is there already.
             coarseness: of the tables' steps against those of the avatar's own.
         """
         self.avatar = avatar
@@ -48,12 +55,17 @@ class OurCodec:
         self.label = label
         self.coarseness = coarseness
         self.framing = avatar_framing(avatar)
-        self._other_tables = tables
+        self._other_prediction = prediction
+
+    @property
+    def tables(self) -> CodecTables:
+        """What frames are coded with that are coded alone."""
+        return self.avatar.tables
 
     @cached_property
-    def tables(self) -> CodecTables:
-        """What the packets are coded with."""
-        return self.avatar.tables if self._other_tables is None else self._other_tables()
+    def prediction(self) -> PredictionTables | None:
+        """What frames are predicted with; None: each is coded alone."""
+        return self.avatar.prediction if self._other_prediction is None else self._other_prediction()
 
     @property
     def settings(self) -> Settings:
@@ -66,31 +78,37 @@ class OurCodec:
             "trained_at": int(self.avatar.meta.get("size", 0)),
             "training_steps": int(training.get("steps", 0)),
             "training_minutes": float(training.get("minutes", 0.0)),
+            **({} if self.avatar.prediction is None else {"delay_ms": 1000 * DELAY}),
         }
 
     def fit(self) -> None:
         """Make the tables now, lest the first frame wait for them."""
         # The settings say so before the tables are there.
-        assert self.tables.expression_size == self.avatar.tables.expression_size
+        assert self.prediction is None or self.prediction.size == MOTION_SIZE + self.tables.expression_size
 
     def encode(self, frames: Frames, fps: float) -> Coded:
         """Track, embed, quantise and entropy-code every frame into the packet that a call would send."""
-        encoder = FrameEncoder(self.tables, self.avatar.digest, self.avatar.embed)
+        encoder = FrameEncoder(self.tables, self.avatar.digest, self.avatar.embed, prediction=self.prediction)
+        acknowledgements = DelayedAcknowledgements(DELAY)
         packets = []
         with (
             FaceTracker(self.avatar.calibration, torso=self.avatar.torso) as tracker,
             Progress(len(frames), "tracking") as progress,
         ):
             for index, frame in enumerate(frames):
-                state = tracker.track(camera_picture(frame, self.framing), index / fps)
-                packets.append(bytes(encoder.encode(state)))
+                now = index / fps
+                encoder.acknowledge(acknowledgements.heard(now))
+                state = tracker.track(camera_picture(frame, self.framing), now)
+                packet = encoder.encode(state)
+                packets.append(bytes(packet))
+                acknowledgements.arrived(encoder.sequence - 1, now, isinstance(packet, Packet))
                 progress.update(index + 1)
         return Coded(tuple(packets), len(bytes(self.avatar.file)))
 
     def decode(self, coded: Coded, size: int) -> Frames:
         """Render what each packet says, at any size."""
         self.avatar.prepare()
-        decoder = FrameDecoder(self.tables, self.avatar.digest)
+        decoder = FrameDecoder(self.tables, self.avatar.digest, prediction=self.prediction)
         frames = np.empty((len(coded.packets), size, size, 3), np.uint8)
         now = 0.0
         with Progress(len(frames), f"rendering at {size}²") as progress:

@@ -17,7 +17,7 @@ from codec.errors import CodecError
 from codec.files import write_atomic
 
 SCHEMA = 1
-BENCHES = ("quality", "rate-distortion", "resolution", "ablation")
+BENCHES = ("quality", "rate-distortion", "resolution", "ablation", "rate")
 """Those whose results are of this kind; the benches of speed and tracking have formats of their own."""
 SIZE_LIMIT = 1 << 20
 """Bytes: a result is a few thousand."""
@@ -93,6 +93,8 @@ class Result:
     face  csim, aucon (shares of 1), prmse_degrees, landmark_distance_percent (of the distance between the eyes)
     video flicker, and flicker_reference: that of the original
     neck  where head meets torso: psnr
+    loss  of the bench "rate": psnr and lpips against the rendering of what was tracked, not rounded
+    bits_a_packet, others_kbps  of the bench "rate", see `app.bench.rate.bits`
     ===== =======================================================================================================
     """
     seconds: Mapping[str, float] = field(default_factory=dict)

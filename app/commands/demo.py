@@ -52,7 +52,7 @@ def play(args: argparse.Namespace, avatar: Path, recording: Path) -> int:
     from app.loopback import SenderCommand
 
     # The receiver's clock starts at the first packet: the recording must not end before.
-    sender = SenderCommand(str(avatar), str(recording), loop=True)
+    sender = SenderCommand(str(avatar), str(recording), loop=True, point=args.point)
     if args.headless and recorder is None and args.sheet is None:
         return preview.finish(preview.in_terminal(sender))
 

@@ -3,6 +3,8 @@
 import argparse
 
 HELP = "make your avatar from a clip or the camera"
+FIELDS = ("fast", "paper")
+"""Names of `app.enrolment.fields.FIELDS`, without what loading that takes."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,6 +15,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=int, default=256, help="side of the training pictures in pixels (default: 256)")
     parser.add_argument("--minutes", type=float, default=15.0, help="time to take in all (default: 15)")
     parser.add_argument("--steps", type=int, metavar="N", help="train so many steps instead, whatever time they take")
+    parser.add_argument(
+        "--field",
+        choices=FIELDS,
+        default=FIELDS[0],
+        help="fast, or the paper's own: coarse and fine networks, hours of training, seconds a picture (for comparison;"
+        " default: fast)",
+    )
     parser.add_argument(
         "--plain-expression", action="store_true", help="send all 79 coefficients, without embedding (for comparison)"
     )
@@ -70,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
             args.stop,
             args.device,
             args.steps,
-            Variant(not args.plain_expression, not args.no_consistency_code),
+            Variant(not args.plain_expression, not args.no_consistency_code, args.field),
         )
 
     if args.source.startswith(CAMERA_PREFIX):

@@ -41,13 +41,14 @@ def run(args: argparse.Namespace) -> int:
     from app.loopback import SenderCommand
 
     if args.headless and recorder is None:
-        return preview.finish(preview.in_terminal(SenderCommand(args.avatar, args.source, args.loop)))
+        return preview.finish(preview.in_terminal(SenderCommand(args.avatar, args.source, args.loop, point=args.point)))
 
     from app.picture_share import PictureShare
     from app.window.preview import CameraPreview, SignalPreview
 
     with PictureShare.create() as share:
-        sender = SenderCommand(args.avatar, args.source, args.loop, None if recorded else str(share.path))
+        picture = None if recorded else str(share.path)
+        sender = SenderCommand(args.avatar, args.source, args.loop, picture, point=args.point)
 
         def make_window(painted: Callable[[Any], None]) -> "PreviewWindow":
             if recorded:

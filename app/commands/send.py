@@ -3,7 +3,13 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from app.call_options import CallOptions, add_headless_arguments, add_network_arguments, check_outputs
+from app.call_options import (
+    CallOptions,
+    add_headless_arguments,
+    add_network_arguments,
+    add_point_argument,
+    check_outputs,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="clip, .face recording or camera (default: camera:0)",
     )
     parser.add_argument("--loop", action="store_true", help="begin the clip or recording again at its end")
+    add_point_argument(parser)
     parser.add_argument("--share-picture", metavar="FILE", help=argparse.SUPPRESS)
     add_network_arguments(parser)
     add_headless_arguments(parser)
@@ -45,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from app.owner_keys import read_owner_key
     from app.sender import Sender
     from app.session import Rights
+    from codec.operating_point import point_named
     from signaling.messages import make_room_code, normalise_room_code
 
     check_outputs(args)
@@ -55,7 +63,8 @@ def run(args: argparse.Namespace) -> int:
     key = read_owner_key(rights.owner) if rights.owner and not rights.demo else None
     pictures = _Pictures(args)
     try:
-        sender = Sender(avatar, _face(args, avatar, pictures.take if pictures.wanted else None), key, device="cpu")
+        face = _face(args, avatar, pictures.take if pictures.wanted else None)
+        sender = Sender(avatar, face, key, device="cpu", point=point_named(args.point))
 
         def joined(first: bool) -> None:
             if first:

@@ -13,21 +13,21 @@ import torch
 from app.avatar import choose_device, device_name
 from app.enrolment.checkpoint import Checkpoint, CheckpointError
 from app.enrolment.export import Measured, finish
+from app.enrolment.fields import FIELDS, Training
 from app.enrolment.footage import EnrolmentFootage, collect_footage
-from app.enrolment.surface import head_surface
 from app.errors import UserError
 from app.owner_keys import make_owner_key
 from app.progress import Progress
 from codec.embedding import Embedding, ExpressionEmbedding, PlainExpression
-from renderer.head_field import HeadFieldShape
 from renderer.process_settings import flush_denormals, keep_buffers_mapped
-from renderer.training.trainer import Trainer, TrainingSettings
 
 CHECKPOINT_SUFFIX = ".training"
 CHECK_SECONDS = 60.0
-"""Between looks at the validation frames; each is followed by a checkpoint."""
-FINISH_SECONDS = 30.0
-"""Kept of the budget for tables, packing and the last measurement."""
+"""Between checkpoints, and at least between looks at the validation frames."""
+CHECK_SHARE = 10.0
+"""How many times longer than the last look the training goes on before the next one, at least."""
+FINISH_SECONDS = 45.0
+"""Kept of the budget for tables, what they need to know of the picture, packing and the last measurement."""
 LEAST_SHARE = 0.3
 """Of the budget that goes into training, however long the preparation takes."""
 
@@ -38,12 +38,14 @@ class BrokenOffError(UserError):
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What may be left out, to see what it is worth (paper table 3)."""
+    """What may be left out or put in place of something, to see what it is worth (paper table 3)."""
 
     embedded: bool = True
     """The attention embedding (79 -> 30); without it all 79 coefficients are sent."""
     consistency_code: bool = True
     """The learned code that head and torso share; without it, it stays zero."""
+    field: str = "fast"
+    """A name of `app.enrolment.fields.FIELDS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +100,7 @@ def enrol(options: EnrolmentOptions, say: Callable[[str], None]) -> Measured:
     footage = collect_footage(str(options.clip), options.start, options.stop, options.size)
     embedding: Embedding = ExpressionEmbedding() if options.variant.embedded else PlainExpression()
     embedding.initialise(footage.training.expressions)
-    shape = HeadFieldShape(expression=embedding.lower.numel())
-    settings = TrainingSettings(consistency_code=options.variant.consistency_code)
-    trainer = Trainer(footage.training, embedding, head_surface(footage.calibration), settings, shape, device)
+    trainer = FIELDS[options.variant.field](footage, embedding, options.variant.consistency_code, device)
     spent = 0.0
     if earlier is not None:
         _restore(trainer, earlier, options)
@@ -131,7 +131,7 @@ def _earlier(options: EnrolmentOptions) -> Checkpoint | None:
     return earlier
 
 
-def _restore(trainer: Trainer, earlier: Checkpoint, options: EnrolmentOptions) -> None:
+def _restore(trainer: Training, earlier: Checkpoint, options: EnrolmentOptions) -> None:
     try:
         trainer.restore(earlier.tensors)
     except (KeyError, RuntimeError, ValueError) as error:
@@ -141,7 +141,7 @@ def _restore(trainer: Trainer, earlier: Checkpoint, options: EnrolmentOptions) -
 
 
 def _train(
-    trainer: Trainer, footage: EnrolmentFootage, options: EnrolmentOptions, spent: float, budget: float
+    trainer: Training, footage: EnrolmentFootage, options: EnrolmentOptions, spent: float, budget: float
 ) -> tuple[float, bool]:
     """Train until the budget (seconds in all, ``spent`` of them before; or steps) is used or an interrupt comes.
 
@@ -152,7 +152,8 @@ def _train(
     """
     best: dict[str, torch.Tensor] | None = None
     best_psnr, note = -float("inf"), ""
-    checked = spent
+    checked = kept = spent
+    next_check = CHECK_SECONDS
     loss = 0.0
 
     def used() -> float:
@@ -169,19 +170,21 @@ def _train(
             loss = latest if loss == 0.0 else loss + 0.02 * (latest - loss)
             spent += time.monotonic() - started
             show()
-            if spent - checked < CHECK_SECONDS and used() < 1.0 and not interrupted():
-                continue
-            started = time.monotonic()
-            quality = trainer.evaluate(footage.validation)
-            note = f", unseen {quality.psnr:.2f} dB, head {quality.head_psnr:.2f} dB"
-            show()
-            if used() < 1.0:
+            ending = used() >= 1.0 or interrupted()
+            if spent - checked >= next_check or ending:
+                started = time.monotonic()
+                quality = trainer.evaluate(footage.validation)
+                note = f", unseen {quality.psnr:.2f} dB, head {quality.head_psnr:.2f} dB"
+                show()
+                # The head decides: a torso that moves on its own scores best when it is blurred.
+                if quality.head_psnr > best_psnr:
+                    best_psnr, best = quality.head_psnr, trainer.state()
+                next_check = max(CHECK_SECONDS, CHECK_SHARE * (time.monotonic() - started))
+                spent += time.monotonic() - started
+                checked = spent
+            if (spent - kept >= CHECK_SECONDS or ending) and used() < 1.0:
                 Checkpoint(options.arguments(), spent, trainer.state()).write(options.checkpoint)
-            # The head decides: a torso that moves on its own scores best when it is blurred.
-            if quality.head_psnr > best_psnr:
-                best_psnr, best = quality.head_psnr, trainer.state()
-            spent += time.monotonic() - started
-            checked = spent
+                kept = spent
         finished = used() >= 1.0
     if best is not None:
         trainer.restore(best)

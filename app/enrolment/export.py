@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,21 +11,21 @@ from numpy.typing import NDArray
 
 from app.avatar import pack_embedding
 from app.enrolment.footage import EnrolmentFootage
+from app.enrolment.sensitivity import person_prediction, picture_metric
 from codec.avatar_file import AvatarFile
 from codec.decoder import FrameDecoder
 from codec.embedding import Embedding
 from codec.encoder import FrameEncoder
-from codec.table_fitting import expression_steps
+from codec.quantiser import MOTION_SIZE
+from codec.table_fitting import expression_steps, training_parameters
 from codec.tables import CodecTables
-from renderer.avatar import Avatar
-from renderer.field_file import pack_fields, unpack_fields
+from renderer.portrait import Portrait
+from renderer.portrait_file import pack_portrait, unpack_portrait
 from renderer.training.dataset import HEAD
-from renderer.training.trainer import Quality, Trainer, picture_quality
+from renderer.training.field_training import FieldTraining, Quality, picture_quality
 
 PICTURE_ERROR = 0.5 / 255.0
-"""RMS change of a pixel by the rounding of the expression that nobody sees: about what rounding to 8 bits makes."""
-PROBE_FRAMES = 4
-PROBE_SIZE = 64
+"""RMS change of a pixel by the rounding of the expression of frames that are coded alone: as by rounding to 8 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,12 @@ class Measured:
 
     quality: Quality
     payload_kbps: float
-    """Whole packets, headers included, at the footage's frame rate."""
+    """Whole packets, headers included, at the footage's frame rate, each coded alone: a call takes half of it."""
     frames: int
 
 
 def finish(
-    trainer: Trainer,
+    trainer: FieldTraining[Any],
     embedding: Embedding,
     footage: EnrolmentFootage,
     name: str,
@@ -55,7 +56,8 @@ def finish(
         owner: public key (32 bytes) of whoever may drive the avatar.
         minutes: time that training took.
     """
-    trainer.settle_grid()
+    trainer.settle()
+    field_psnr = trainer.evaluate(footage.validation).psnr
     avatar = trainer.avatar.cpu()
     embedding.cpu()
     tracked = torch.from_numpy(np.stack([state.expression for state in footage.states]))
@@ -64,20 +66,24 @@ def finish(
     avatar.forget_view()
     embedding.requires_grad_(False)
     embedded: NDArray[np.float32] = embedding(tracked).numpy()
+    poses, torsos = [state.pose for state in footage.states], np.stack([state.torso for state in footage.states])
+    parameters = training_parameters(embedded.astype(np.float64), poses, torsos)
+    metric = picture_metric(avatar, parameters)
     tables = CodecTables.fit(
         embedded,
-        [state.pose for state in footage.states],
-        np.stack([state.torso for state in footage.states]),
-        expression_step=expression_steps(expression_sensitivity(avatar, footage, embedded), PICTURE_ERROR),
+        poses,
+        torsos,
+        expression_step=expression_steps(np.sqrt(np.diag(metric)[MOTION_SIZE:]), PICTURE_ERROR),
         focal=avatar.camera.focal,
     )
-    packed = pack_fields(avatar)
-    shipped = unpack_fields(packed)
+    packed = pack_portrait(avatar)
+    shipped = unpack_portrait(packed)
     measured = measure(shipped, tables, footage, embedding(footage.held_out.expressions).numpy())
     meta = {
         "name": name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "size": trainer.size,
+        "kind": trainer.avatar.KIND,
         "framing": footage.framing.numbers(),
         "owner": owner.hex(),
         "training": {
@@ -96,34 +102,15 @@ def finish(
         "torso": bytes(footage.torso),
         "embedding": pack_embedding(embedding),
         "tables": bytes(tables),
+        "prediction": bytes(person_prediction(parameters, metric, field_psnr)),
         "field": packed,
     }
     return AvatarFile(sections), measured
 
 
-def expression_sensitivity(
-    avatar: Avatar, footage: EnrolmentFootage, embedded: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    """Return the RMS change (E,) of the picture, in [0, 1], per unit of each embedded component."""
-    chosen = np.linspace(0, len(embedded) - 1, PROBE_FRAMES).round().astype(int)
-    squares = np.zeros(embedded.shape[1])
-    for index in chosen:
-        state = footage.states[index]
-        rotation, translation = torch.from_numpy(state.pose.rotation), torch.from_numpy(state.pose.translation)
-        torso = torch.from_numpy(state.torso)
-        for component in range(embedded.shape[1]):
-            pictures = []
-            for offset in (-0.5, 0.5):
-                expression = torch.from_numpy(embedded[index].copy())
-                expression[component] += offset
-                picture = avatar.render(expression, rotation, translation, torso, PROBE_SIZE, PROBE_SIZE)
-                pictures.append(picture.float() / 255)
-            squares[component] += float((pictures[1] - pictures[0]).square().mean())
-    sensitivity: NDArray[np.float64] = np.sqrt(squares / PROBE_FRAMES)
-    return sensitivity
-
-
-def measure(avatar: Avatar, tables: CodecTables, footage: EnrolmentFootage, embedded: NDArray[np.float32]) -> Measured:
+def measure(
+    avatar: Portrait, tables: CodecTables, footage: EnrolmentFootage, embedded: NDArray[np.float32]
+) -> Measured:
     """Send the held-out frames through coder, decoder and renderer and compare what comes out with the real frames.
 
     Args:

@@ -1,6 +1,7 @@
 """Registration of a torso to its template: inverse compositional Lucas-Kanade (Baker and Matthews, "Lucas-Kanade 20
-years on", IJCV 2004) with an affine warp, a gain and an offset of the brightness, and weights that doubt what a hand,
-hair or the background cover.
+years on", IJCV 2004) with an affine warp, a gain and an offset of the brightness, weights that doubt what a hand, hair
+or the background cover, and a prior: a narrow strip of shirt says next to nothing about bends, and without a prior they
+run to their limits until the torso is lost.
 
 Motions are (6,): the displacement of the template's centre in sides of the frame, then the deviation of the linear part
 from the identity, row by row; see `codec.face_state.FaceState`.
@@ -26,13 +27,17 @@ NOISE = 2.0
 """Of 255: differences as small as that are never doubted."""
 MIN_CORRELATION = 0.7
 """Between template and picture, below which it is something else that is seen."""
-MIN_COVER = 0.3
-"""Share of the template's pixels that must lie within the picture."""
+MIN_COVER = 0.1
+"""Share of the template's pixels that must lie within the picture: of lowered shoulders not much is left."""
 MAX_SHIFT = 0.6
 """Sides of the frame; a torso beyond is not followed."""
 MAX_BEND = 0.35
 """Deviation of the linear part: shrugged shoulders rise further than the rest, but are no reason to give up."""
 DAMPING = 1e-3
+PRIOR = np.array([0.5, 0.5, 0.05, 0.05, 0.05, 0.05])
+"""Standard deviations of a motion about none: a torso goes where it likes, and bends little."""
+PIXELS_EACH = 12.0
+"""Pixels that say together what one would alone: neighbours of a blurred picture are off alike."""
 
 Array = NDArray[np.float64]
 
@@ -88,8 +93,9 @@ class TorsoAligner:
                 return None
             columns, rows = places.astype(np.float32)[:, None]
             read = cv2.remap(tones, columns, rows, cv2.INTER_LINEAR)[0].astype(np.float64)
-            weights, residuals, correlation = self._compare(read, seen)
-            step = self._step(weights, residuals)
+            weights, residuals, spread, correlation = self._compare(read, seen)
+            motion = np.concatenate([shift / SIDE, (linear - np.eye(2)).ravel()])
+            step = self._step(weights, residuals, PIXELS_EACH * spread**2 / PRIOR**2, motion)
             # Compose with the inverse of the step's warp, which acts on the template's side.
             inverse = np.linalg.inv(np.eye(2) + step[2:].reshape(2, 2))
             linear = np.eye(2) + np.clip(linear @ inverse - np.eye(2), -MAX_BEND, MAX_BEND)
@@ -106,11 +112,15 @@ class TorsoAligner:
         column, row = places
         return np.asarray((column >= left) & (column <= right - 1) & (row >= top) & (row <= bottom - 1))
 
-    def _compare(self, read: Array, seen: NDArray[np.bool_]) -> tuple[Array, Array, float]:
-        """Return weights (N,), residuals (N,) and the correlation, after the brightness has been brought in line."""
+    def _compare(self, read: Array, seen: NDArray[np.bool_]) -> tuple[Array, Array, float, float]:
+        """Compare picture and template, after the brightness has been brought in line.
+
+        Returns:
+            weights (N,), residuals (N,), their standard deviation, and the correlation.
+        """
         weights = seen.astype(np.float64)
         residuals = read
-        correlation = -1.0
+        spread, correlation = NOISE, -1.0
         for _ in range(2):
             total = weights.sum()
             mean_read, mean = weights @ read / total, weights @ self._values / total
@@ -120,17 +130,24 @@ class TorsoAligner:
             correlation = float(covariance / np.sqrt(max(power_read * power, 1e-12)))
             gain = np.clip(np.sqrt(power / max(power_read, 1e-12)), 0.5, 2.0)
             residuals = gain * deviation_read - deviation
-            spread = 1.4826 * np.median(np.abs(residuals[seen])) + NOISE
+            spread = 1.4826 * float(np.median(np.abs(residuals[seen]))) + NOISE
             weights = seen / (1.0 + (residuals / (DOUBT * spread)) ** 2)
-        return weights, residuals, correlation
+        return weights, residuals, spread, correlation
 
-    def _step(self, weights: Array, residuals: Array) -> Array:
-        """Return the warp of the template (6,) that explains the residuals: pixels, then the linear part."""
+    def _step(self, weights: Array, residuals: Array, stiffness: Array, motion: Array) -> Array:
+        """Return the warp of the template (6,) that is to be undone: pixels, then the linear part.
+
+        Args:
+            weights: (N,) of the pixels.
+            residuals: (N,) what the warp explains of them.
+            stiffness: (6,) inverse variances of ``motion`` under the prior, relative to those of the residuals.
+            motion: (6,) as it is now; near the identity, undoing a warp subtracts it.
+        """
         weighted = self._steepest * weights[:, None]
         normal = self._steepest.T @ weighted
         normal[np.diag_indices(TORSO_SIZE)] *= 1.0 + DAMPING
-        normal[np.diag_indices(TORSO_SIZE)] += 1e-9
-        step = np.asarray(np.linalg.solve(normal, weighted.T @ residuals), np.float64)
-        # The linear columns were taken with points in sides of the frame.
+        # All columns were taken in pixels over the frame's side, and the motion is in sides of the frame.
+        normal[np.diag_indices(TORSO_SIZE)] += stiffness / SIDE**2
+        step = np.asarray(np.linalg.solve(normal, weighted.T @ residuals + stiffness * motion / SIDE), np.float64)
         step[2:] /= SIDE
         return step

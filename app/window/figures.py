@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 
+from codec.operating_point import OPERATING_POINTS
+
 NONE = "–"
 """Stands where nothing has been measured yet."""
 
@@ -68,6 +70,18 @@ class CallFigures(Protocol):
     @property
     def device(self) -> str:
         """What renders, in words."""
+
+    @property
+    def point(self) -> int | None:
+        """Index of the operating point in `codec.operating_point.OPERATING_POINTS`."""
+
+    @property
+    def frames_a_message(self) -> int | None:
+        """Frames that travel together."""
+
+    @property
+    def repeats(self) -> int | None:
+        """Messages before that each message says again."""
 
 
 class Tone(Enum):
@@ -155,6 +169,7 @@ def overlay_rows(figures: CallFigures) -> Sequence[Row]:
         Row("Frames sent", f"{number(figures.fps_sent, 1)} /s"),
         Row("received", f"{number(figures.fps_received, 1)} /s"),
         Row("rendered", f"{number(figures.fps_rendered, 1)} /s", f"{number(figures.render_ms_median, 0)} ms each"),
+        Row("Sent as", point_name(figures.point), sending_note(figures.frames_a_message, figures.repeats)),
         Row("Loss", f"{number(None if figures.loss is None else 100 * figures.loss, 1)} %"),
         Row("Latency", f"{number(figures.latency_ms_median, 0)} ms", f"95 %: {number(figures.latency_ms_p95, 0)} ms"),
         size_row(figures),
@@ -174,6 +189,27 @@ def local_rows(figures: CallFigures) -> Sequence[Row]:
 def size_row(figures: CallFigures) -> Row:
     """Return the line of the overlay with the render size, and a note when the render budget lowered it."""
     return Row("Rendered at", size(figures.width, figures.height), "lowered to keep up" if figures.lowered else "")
+
+
+def point_name(point: int | None) -> str:
+    """Return the name of an operating point; a dash where none is known.
+
+    >>> point_name(1), point_name(None), point_name(7)
+    ('normal', '–', '–')
+    """
+    return OPERATING_POINTS[point].name if point is not None and 0 <= point < len(OPERATING_POINTS) else NONE
+
+
+def sending_note(frames: int | None, repeats: int | None) -> str:
+    """Return how frames are put into messages, in words.
+
+    >>> sending_note(1, 0), sending_note(2, 3)
+    ('', '2 frames a message, said 4 times')
+    """
+    said = [f"{frames} frames a message"] if frames is not None and frames > 1 else []
+    if repeats:
+        said.append("said twice" if repeats == 1 else f"said {repeats + 1} times")
+    return ", ".join(said)
 
 
 def number(value: float | None, digits: int) -> str:

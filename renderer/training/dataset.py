@@ -109,6 +109,13 @@ def _grow_inwards(picture: Tensor, known: Tensor) -> Tensor:
     return channels.permute(1, 2, 0).contiguous()
 
 
+def torso_extent(footage: Footage, side: int, frames: int = 100) -> Tensor:
+    """Return where in the frame the body is seen, with a margin: (side, side) float, 0 or 1."""
+    masks = footage.masks[:: max(1, len(footage) // frames)]
+    bodies = dilate(masks == BODY, max(2, footage.images.shape[1] // 32)).any(0)
+    return F.adaptive_max_pool2d(bodies.float()[None], side)[0]
+
+
 @dataclass(frozen=True, slots=True)
 class HeadSurface:
     """Points on the head model of a person: a first guess at where the head is."""
@@ -170,3 +177,17 @@ def carve_hull(footage: Footage, points: Tensor, views: int = 60, tolerance: flo
         inside = head[row.clamp(0, size - 1), column.clamp(0, size - 1)]
         outside += (~(visible & inside)).float()
     return outside <= tolerance * len(chosen)
+
+
+def head_box(footage: Footage, surface: HeadSurface) -> tuple[Tensor, Tensor]:
+    """Return the lower and the upper corner (3,), head space, cm, of a box that fits the head tightly."""
+    points = surface.points
+    axes = [
+        torch.linspace(float(low) - 5.0, float(high) + 5.0, 32)
+        for low, high in zip(points.amin(0), points.amax(0), strict=True)
+    ]
+    centres = torch.cartesian_prod(*axes)
+    centres = centres[carve_hull(footage, centres)]
+    distance, reach = surface.distances(centres)
+    inside = centres[distance < reach]
+    return inside.amin(0) - 1.0, inside.amax(0) + 1.0

@@ -1,11 +1,19 @@
 """What a rendered ray is compared with."""
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor
 
 
 def photometric_loss(rgb: Tensor, target: Tensor) -> Tensor:
     """Mean squared colour error (paper eq. 4, 5) of (N, 3) colours."""
     return (rgb - target).square().mean()
+
+
+def two_pass_loss(passes: Sequence[Tensor], target: Tensor) -> Tensor:
+    """Mean squared colour error of the coarse and of the fine pass, added up (paper eq. 4, 5), of (N, 3) colours."""
+    return torch.stack([photometric_loss(rgb, target) for rgb in passes]).sum()
 
 
 def roughness(planes: Tensor) -> Tensor:

@@ -14,7 +14,6 @@ from renderer.occupancy import DensityGrid
 from renderer.torso_field import TorsoField
 from renderer.training.dataset import (
     BACKGROUND,
-    BODY,
     HEAD,
     INSIDE_DEPTH,
     Footage,
@@ -22,7 +21,10 @@ from renderer.training.dataset import (
     background_over_time,
     carve_hull,
     dilate,
+    head_box,
+    torso_extent,
 )
+from renderer.training.field_training import FieldTraining
 from renderer.training.losses import coverage_loss, photometric_loss, roughness
 from renderer.training.settling import settle_grid
 from renderer.view import within
@@ -66,27 +68,7 @@ class TrainingSettings:
     """Backgrounds over the span of the footage: what stands behind a person drifts, and so does the exposure."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """How close renderings come to the real frames, dB."""
-
-    psnr: float
-    """Of the full frame, nothing pasted back."""
-    head_psnr: float
-    """Of the pixels that the segmentation of the real frame calls head."""
-
-
-def picture_quality(picture: Tensor, real: Tensor, head: Tensor) -> Quality:
-    """Compare a rendering (S, S, 3) uint8 with the real frame; ``head`` (S, S) bool says where its head is."""
-    error = ((picture.float() - real.float()) / 255.0).square().mean(-1)
-
-    def psnr(squared: Tensor) -> float:
-        return -10.0 * math.log10(max(float(squared.mean()), 1e-10))
-
-    return Quality(psnr(error), psnr(error[head]) if bool(head.any()) else psnr(error))
-
-
-class Trainer:
+class Trainer(FieldTraining[Avatar]):
     """Trains head, torso, background and expression embedding together."""
 
     def __init__(
@@ -110,10 +92,7 @@ class Trainer:
             device: where to train; None for the CPU.
             seed: of all randomness.
         """
-        torch.manual_seed(seed)
-        self.device = device or torch.device("cpu")
-        self.footage = footage.to(self.device)
-        self.embedding = embedding.to(self.device)
+        super().__init__(footage, embedding, device, seed)
         self.surface = surface.to(self.device)
         with self.device:
             self._prepare(self.footage, self.surface, settings or TrainingSettings(), shape)
@@ -125,7 +104,6 @@ class Trainer:
         self, footage: Footage, surface: HeadSurface, settings: TrainingSettings, shape: HeadFieldShape | None
     ) -> None:
         self.settings = settings
-        self.size = footage.images.shape[1]
         grid, self.hull, self._distances = _grid_around_head(footage, surface)
         head = HeadField(grid.box_min, grid.box_max, _expression_window(grid, surface.face_centre, shape), shape)
         torso = TorsoField()
@@ -135,9 +113,7 @@ class Trainer:
         self.avatar = Avatar(head, torso, grid, self.backgrounds[-1].clone(), footage.camera).to(self.device)
         self.avatar.pose_correction.initialise(footage.rotations, footage.translations)
         self.avatar.consistency_code.requires_grad_(settings.consistency_code)
-        bodies = dilate(footage.masks[:: max(1, len(footage) // 100)] == BODY, max(2, self.size // 32)).any(0)
-        extent = nn.functional.adaptive_max_pool2d(bodies.float()[None], self.avatar.torso_extent.shape[0])
-        self.avatar.torso_extent.copy_(extent[0])
+        self.avatar.torso_extent.copy_(torso_extent(footage, self.avatar.torso_extent.shape[0]))
         grid.density.view(-1).copy_(torch.where(self.hull, 4.0 * torch.exp(-self._distances.clamp_min(0.0) / 0.5), 0.0))
         self._uv = frame_coordinates(self.size, self.size).reshape(-1, 2)
         self._torso_extent = within(self.avatar.torso_extent, self._uv).float()
@@ -148,7 +124,6 @@ class Trainer:
         margin = max(2, self.size // 64)
         self._near_head = dilate(footage.masks == HEAD, margin).flatten(1)
         self._near_body = dilate(footage.masks != BACKGROUND, margin).flatten(1) & ~self._near_head
-        self.steps = 0
         planes = [head.static_planes, torso.plane]
         apart = {id(parameter) for parameter in (*planes, head.basis_planes)}
         corrections = list(self.avatar.pose_correction.parameters())
@@ -169,14 +144,7 @@ class Trainer:
         self._rates = [group["lr"] for group in self._optimiser.param_groups]
 
     def step(self, progress: float) -> float:
-        """Take one optimisation step.
-
-        Args:
-            progress: share of the training that is done, in [0, 1]; the learning rates fall along a cosine.
-
-        Returns:
-            The photometric loss of the step's rays.
-        """
+        """See `FieldTraining.step`; the learning rates fall along a cosine."""
         with self.device:
             return self._step(progress)
 
@@ -215,57 +183,6 @@ class Trainer:
             self._update_grid()
         self.steps += 1
         return float(photometric.detach())
-
-    @torch.no_grad()
-    def evaluate(self, footage: Footage) -> Quality:
-        """Render frames as a receiver would, without quantisation, and compare; see ``Quality``."""
-        self.avatar.forget_view()
-        expressions = self.embedding(footage.expressions.to(self.device))
-        full, head = [], []
-        for frame in range(len(footage)):
-            picture = self.avatar.render(
-                expressions[frame],
-                footage.rotations[frame].to(self.device),
-                footage.translations[frame].to(self.device),
-                footage.torso_motions[frame].to(self.device),
-                self.size,
-                self.size,
-            ).cpu()
-            quality = picture_quality(picture, footage.images[frame], footage.masks[frame] == HEAD)
-            full.append(quality.psnr)
-            head.append(quality.head_psnr)
-        return Quality(sum(full) / len(full), sum(head) / len(head))
-
-    def state(self) -> dict[str, Tensor]:
-        """Return everything that training goes on from, as named tensors on the CPU."""
-        tensors = {f"avatar.{name}": value for name, value in self.avatar.state_dict().items()}
-        tensors |= {f"embedding.{name}": value for name, value in self.embedding.state_dict().items()}
-        for index, moments in self._optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
-        tensors["steps"] = torch.tensor(self.steps)
-        return {name: value.detach().cpu().clone() for name, value in tensors.items()}
-
-    def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Go on from a ``state``.
-
-        Raises:
-            KeyError, RuntimeError, ValueError: the tensors are not those of this training.
-        """
-        parts: dict[str, dict[str, Tensor]] = {"avatar": {}, "embedding": {}}
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, value in tensors.items():
-            part, _, rest = name.partition(".")
-            if part == "optimiser":
-                index, _, moment = rest.partition(".")
-                moments.setdefault(int(index), {})[moment] = value
-            elif part in parts:
-                parts[part][rest] = value
-        self.avatar.load_state_dict(parts["avatar"])
-        self.embedding.load_state_dict(parts["embedding"])
-        state = self._optimiser.state_dict()
-        state["state"] = moments
-        self._optimiser.load_state_dict(state)
-        self.steps = int(tensors["steps"])
 
     def _geometry_loss(self, planes: Tensor) -> Tensor:
         """Return how far the density is from that of the head model: the start from which the pictures go on."""
@@ -338,7 +255,7 @@ class Trainer:
         where = self._voxels[chosen]
         density[where] = torch.maximum(density[where], sigma)
 
-    def settle_grid(self) -> None:
+    def settle(self) -> None:
         """Sharpen the density grid at the end of the training; see `renderer.training.settling`."""
         with self.device, torch.no_grad():
             expressions = self.embedding(self.footage.expressions)
@@ -352,12 +269,7 @@ def _grid_around_head(footage: Footage, surface: HeadSurface) -> tuple[DensityGr
         The grid; which (resolution³,) of its voxels may be occupied; and the signed distance (resolution³,) of those
         inside all silhouettes from the head model, infinite elsewhere.
     """
-    wide = DensityGrid(surface.points.amin(0) - 5.0, surface.points.amax(0) + 5.0, 32)
-    centres = wide.voxel_centres()
-    centres = centres[carve_hull(footage, centres)]
-    distance, reach = surface.distances(centres)
-    inside = centres[distance < reach]
-    grid = DensityGrid(inside.amin(0) - 1.0, inside.amax(0) + 1.0)
+    grid = DensityGrid(*head_box(footage, surface))
     centres = grid.voxel_centres()
     hull = carve_hull(footage, centres)
     distances = torch.full((len(centres),), torch.inf)

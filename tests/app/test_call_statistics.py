@@ -18,14 +18,15 @@ def run_call(seconds=10.0, loss_every=10, fps=25.0):
     sender, receiver = CallMeter("there"), CallMeter("here")
     wire = WireCounter()
     frames = int(seconds * fps)
+    sender.sending(2, 3, 1, 0.1)
     for index in range(frames):
         now = 100.0 + index / fps
-        sender.frame_sent(30, now)
+        sender.message_sent(30, 1, now)
         wire.bytes_out += 130
         wire.bytes_in += 90
         wire.datagrams_out += 1
         if index % loss_every != loss_every - 1:
-            receiver.frame_received(30, now + 0.01)
+            receiver.message_received(30, 1, now + 0.01)
             receiver.frame_rendered(20.0 + index % 10, 256, 192, True, now + 0.02)
             receiver.frame_painted(40.0 + index % 10)
         if index % 5 == 0:
@@ -50,6 +51,8 @@ def test_rates_over_the_last_seconds_on_both_sides():
     assert (here.latency_ms_median, here.latency_ms_p95) == (44.0, 48.0)
     assert (here.render_ms_median, here.render_ms_p95) == (24.0, 28.0)
     assert (here.width, here.height, here.lowered, here.device) == (256, 192, True, "here")
+    for figures in (here, there):
+        assert (figures.point, figures.frames_a_message, figures.repeats, figures.message_loss) == (2, 3, 1, 0.1)
     # The sender has from reports what it cannot know itself.
     assert there.fps_sent == pytest.approx(25.0, rel=0.06)
     assert there.fps_received == pytest.approx(22.5, rel=0.06)
@@ -85,8 +88,8 @@ def test_a_call_without_a_frame_has_no_figures_but_a_summary():
 def test_the_connections_own_traffic_before_the_first_frame_does_not_count_into_the_rate():
     meter = CallMeter()
     meter.wire(WireCounter(50_000, 50_000, 100), 0.0)
-    meter.frame_sent(30, 1.0)
-    meter.frame_sent(30, 11.0)
+    meter.message_sent(30, 1, 1.0)
+    meter.message_sent(30, 1, 11.0)
     meter.wire(WireCounter(50_000 + 12_500, 50_000, 200), 11.0)
     assert meter.summary()["wire_kbps_out"] == pytest.approx(10.0)
     assert meter.summary()["wire_bytes_out"] == 62_500

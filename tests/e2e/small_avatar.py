@@ -5,6 +5,8 @@ import hashlib
 import numpy as np
 
 from codec.face_state import FaceState, HeadPose
+from codec.prediction_fitting import fit_prediction
+from codec.quantiser import STEP_SCALE, state_parameters
 from codec.rotation import rotation_vector_to_matrix
 from codec.tables import CodecTables
 
@@ -33,9 +35,17 @@ def tables_of(states):
     return CodecTables.fit(expressions, [state.pose for state in states], torsos)
 
 
+def prediction_of(states, tables):
+    """Return prediction tables fitted to ``states``, with the steps of their coding tables."""
+    parameters = np.stack([state_parameters(state, SIZE) for state in states])
+    return fit_prediction(parameters, tables.quantiser.steps / STEP_SCALE)
+
+
 class SmallAvatar:
-    def __init__(self, seed=5, meta=None):
-        self.tables = tables_of(wandering_states(seed=seed))
+    def __init__(self, seed=5, meta=None, predicted=True):
+        states = wandering_states(seed=seed)
+        self.tables = tables_of(states)
+        self.prediction = prediction_of(states, self.tables) if predicted else None
         self.meta = meta or {"name": "small"}
         self.digest = hashlib.sha256(bytes(self.tables) + repr(self.meta).encode()).digest()
         self.short_id = self.digest[:2]

@@ -25,6 +25,7 @@ class FileAvatar(SmallAvatar):
     device_name = "test"
     calibration = None
     torso = None
+    prediction = None
     field = types.SimpleNamespace(camera=types.SimpleNamespace(cx=0.5, cy=0.5))
 
     def __init__(self, path):

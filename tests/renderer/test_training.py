@@ -4,7 +4,8 @@ import torch
 
 from codec.embedding import ExpressionEmbedding
 from renderer.training.dataset import HEAD, background_over_time, carve_hull
-from renderer.training.trainer import Trainer, TrainingSettings, picture_quality
+from renderer.training.field_training import picture_quality
+from renderer.training.trainer import Trainer, TrainingSettings
 from tests.renderer.scenes import SMALL, ball_footage, ball_surface
 
 FOOTAGE = ball_footage(60, 64)
@@ -85,7 +86,7 @@ def test_the_settled_grid_renders_the_same_head() -> None:
     for step in range(120):
         training.step(step / 120)
     before = training.evaluate(held_out)
-    training.settle_grid()
+    training.settle()
     after = training.evaluate(held_out)
     assert after.psnr > before.psnr - 0.1
     grid = training.avatar.grid

@@ -1,11 +1,15 @@
 """Writes the report: a page for each bench that has results, and a first page that says what matters."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from app.bench.contact_sheet import sheet_path
+from app.bench.fields.record import read_records as read_field_records
 from app.bench.report.ablation import ablation_page
 from app.bench.report.curves import MEAN, clip_curves
 from app.bench.report.equal_quality import EXPLANATION, equal_quality
+from app.bench.report.fields import fields_page
 from app.bench.report.markdown import Row
 from app.bench.report.pictures import columns, write_film, write_picture
 from app.bench.report.provenance import provenance
@@ -25,6 +29,7 @@ PAGES = {
     "rate-distortion": "quality over rate, with Bjøntegaard differences (fig. 5)",
     "resolution": "the same bits at every size (fig. 6)",
     "ablation": "with and without the consistency code and the embedding (table 3)",
+    "fields": "how much sooner the field of a call is as good as the paper's own (eq. 1 to 5)",
     "speed": "how fast it is",
     "tracking": "how exact, how steady and how late the face tracker is",
 }
@@ -35,6 +40,13 @@ INTRODUCTION = """\
 
 One benchmark, the same frames for everybody: footage that nothing was trained on, square pictures in, bits counted from
 the real packets, decoded pictures compared with the originals. It follows the tables and figures of arXiv 2402.16599.
+"""
+
+
+BEYOND = """\
+No real frame shows these. First row: yaw from 20° beyond one end of the training range to 20° beyond the other, in the
+middle the range's middle; second row: pitch likewise. Third row: expressions of the enrolment, as far from each other
+as there are; fourth row: the same, times 1.5. Made by `nerfcall bench views`.
 """
 
 
@@ -51,8 +63,8 @@ def write_report(folder: Path, output: Path, pictures_of: Sequence[str] = ()) ->
         LosslessError: a video that is to be shown is missing or damaged.
     """
     results = {bench: read_results(folder, bench) for bench in BENCHES}
-    speed, tracking = read_speed_records(folder), read_tracking_records(folder)
-    if not any(results.values()) and not speed and not tracking:
+    speed, tracking, fields = read_speed_records(folder), read_tracking_records(folder), read_field_records(folder)
+    if not any(results.values()) and not speed and not tracking and not fields:
         raise ResultError(f"{folder} holds no results: run nerfcall bench quality -o {folder} first")
     pictures = {clip: columns(folder, clip, results["quality"]) for clip in pictures_of}
     try:
@@ -68,6 +80,8 @@ def write_report(folder: Path, output: Path, pictures_of: Sequence[str] = ()) ->
         pages["resolution"] = resolution_page(results["resolution"], output)
     if results["ablation"]:
         pages["ablation"] = ablation_page(results["ablation"])
+    if fields:
+        pages["fields"] = fields_page(fields, output)
     if speed:
         pages["speed"] = speed_page(speed)
     if tracking:
@@ -75,8 +89,11 @@ def write_report(folder: Path, output: Path, pictures_of: Sequence[str] = ()) ->
     for clip, (shown, fps) in pictures.items():
         write_picture(output / f"side-by-side-{clip}.jpg", shown)
         write_film(output / f"side-by-side-{clip}.mp4", shown, fps)
+    sheets = [clip for clip in pictures_of if sheet_path(folder, clip).exists()]
+    for clip in sheets:
+        shutil.copyfile(sheet_path(folder, clip), output / f"views-{clip}.jpg")
     written = []
-    texts = {"README": _first_page(results, list(pages), pictures_of), **pages}
+    texts = {"README": _first_page(results, list(pages), pictures_of, sheets), **pages}
     for name, text in texts.items():
         path = output / f"{name}.md"
         try:
@@ -87,7 +104,9 @@ def write_report(folder: Path, output: Path, pictures_of: Sequence[str] = ()) ->
     return written
 
 
-def _first_page(results: Mapping[str, list[Result]], pages: Sequence[str], pictures_of: Sequence[str]) -> str:
+def _first_page(
+    results: Mapping[str, list[Result]], pages: Sequence[str], pictures_of: Sequence[str], sheets: Sequence[str]
+) -> str:
     parts = [INTRODUCTION, _contents(pages)]
     curves = results["rate-distortion"]
     ours = _ours(results)
@@ -111,6 +130,8 @@ def _first_page(results: Mapping[str, list[Result]], pages: Sequence[str], pictu
     for clip in pictures_of:
         parts += [f"## {clip}, side by side\n", f"![Original and decoded frames of {clip}](side-by-side-{clip}.jpg)\n"]
         parts += [f"The same, moving: [side-by-side-{clip}.mp4](side-by-side-{clip}.mp4)\n"]
+    for clip in sheets:
+        parts += [f"## {clip}, beyond the enrolment\n", f"![Contact sheet of {clip}](views-{clip}.jpg)\n", BEYOND]
     used = [*quality, *curves]
     if used:
         parts.append(provenance(used))

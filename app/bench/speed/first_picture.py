@@ -16,6 +16,7 @@ from app.bench.speed.states import load_states
 from app.bench.speed.timing import rounded
 from codec.avatar_file import AvatarFile
 from codec.face_state import FaceState
+from codec.prediction import prediction_of
 from codec.tables import CodecTables
 
 WARM_RUNS: Final = 3
@@ -35,6 +36,7 @@ class SentAvatar:
 
         file = AvatarFile.read(path)
         self.tables = CodecTables.parse(file["tables"])
+        self.prediction = prediction_of(file)
         self.digest = file.digest
         self.meta: Mapping[str, Any] = read_meta(file)
 

@@ -10,11 +10,15 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
+from app.bench.rate.acknowledging import DelayedAcknowledgements
 from app.bench.speed.timing import spread
 from codec.face_state import FaceState, HeadPose
 
 SECONDS: Final = 10.0
 """Of the clip."""
+
+DELAY: Final = 0.12
+"""Seconds from sending a frame to knowing that it has come."""
 
 _MICROSECONDS: Final = 1e6
 
@@ -75,7 +79,7 @@ def job(arguments: dict[str, Any]) -> dict[str, Any]:
             embedded, elapsed = _timed(avatar.embed, state.expression)
             embed_times.append(elapsed)
             states.append(replace(state, expression=embedded))
-    decoded, codec = _code(avatar.tables, avatar.digest, states)
+    decoded, codec = _code(avatar, states)
     save_states(Path(arguments["states"]), decoded, fps, digest)
     codec["embed_us"] = _spread(embed_times, _MICROSECONDS) if embed_times else None
     return {
@@ -123,20 +127,28 @@ def _recorded(path: Path, avatar: Any, seconds: float) -> tuple[list[FaceState],
     return states[: max(1, round(seconds * recording.fps))], recording.fps
 
 
-def _code(tables: Any, digest: bytes, states: list[FaceState]) -> tuple[list[FaceState], dict[str, Any]]:
-    """Send the embedded states through coder and decoder; return what comes out, and figures."""
+def _code(avatar: Any, states: list[FaceState]) -> tuple[list[FaceState], dict[str, Any]]:
+    """Send the embedded states through coder and decoder; return what comes out, and figures.
+
+    What was sent is known to have come `DELAY` later.
+    """
     from codec.decoder import FrameDecoder
     from codec.encoder import FrameEncoder
 
-    encoder, decoder = FrameEncoder(tables, digest), FrameDecoder(tables, digest)
+    tables, digest, prediction = avatar.tables, avatar.digest, avatar.prediction
+    encoder = FrameEncoder(tables, digest, prediction=prediction)
+    decoder = FrameDecoder(tables, digest, prediction=prediction)
+    acknowledgements = DelayedAcknowledgements(DELAY)
     decoded: list[FaceState] = []
     encode_times, decode_times, sizes = [], [], []
     for state in states:
+        encoder.acknowledge(acknowledgements.heard(state.timestamp))
         packet, elapsed = _timed(lambda one: bytes(encoder.encode(one)), state)
         encode_times.append(elapsed)
         sizes.append(len(packet))
         result, elapsed = _timed(decoder.decode, packet, state.timestamp)
         decode_times.append(elapsed)
+        acknowledgements.arrived(decoder.sequence, state.timestamp)
         decoded.append(result)
     figures = {
         "frames": len(states),

@@ -4,7 +4,6 @@ import argparse
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from app.bench.options import MeasuringOptions
 from app.bench.ours import OurCodec
 from app.bench.results import CodecUsed, Result, read, result_path, write
 from app.enrolment.framing import Framing
+from app.errors import UserError
 from tests.app.bench import synthetic
 from tests.e2e.small_avatar import SmallAvatar, wandering_states
 
@@ -31,7 +31,7 @@ class BenchAvatar(SmallAvatar):
     path = Path("small.avatar")
     file = b"avatar"
     calibration = None
-    field = SimpleNamespace(camera=SimpleNamespace(focal=1.5))
+    field = None
 
     def __init__(self):
         super().__init__(meta={"framing": FRAMING.numbers(), "size": 256})
@@ -121,6 +121,12 @@ def test_a_clip_of_another_size_is_refused_at_once(clip, tmp_path):
         ClipMeasurement("quality", ClipSpec(clip, START), avatar, 64, options(tmp_path, clip))
 
 
+@pytest.fixture
+def any_metric(monkeypatch):
+    monkeypatch.setattr(coarseness, "picture_metric", lambda _, parameters: np.eye(parameters.shape[1]))
+
+
+@pytest.mark.usefixtures("any_metric")
 def test_tables_are_fitted_where_they_are_needed_and_the_person_is_tracked_once():
     avatar, tracked = BenchAvatar(), []
 
@@ -135,9 +141,18 @@ def test_tables_are_fitted_where_they_are_needed_and_the_person_is_tracked_once(
     for codec in codecs:
         codec.fit()
     assert len(tracked) == 1
-    steps = [codec.tables.quantiser.steps[0] for codec in codecs]
-    assert np.all(np.diff(steps) > 0)
-    assert codecs[COARSENESS.index(1.0)].tables is avatar.tables
+    steps = np.array([codec.prediction.quantiser.steps for codec in codecs])
+    own = COARSENESS.index(1.0)
+    assert np.abs(steps / (steps[own] * np.array(COARSENESS)[:, None]) - 1).max() < 0.01
+    assert codecs[own].prediction is avatar.prediction
+    assert all(codec.tables is avatar.tables for codec in codecs)
+
+
+def test_an_avatar_of_before_frames_were_predicted_has_one_operating_point():
+    avatar = BenchAvatar()
+    avatar.prediction = None
+    with pytest.raises(UserError, match="enrol it again"):
+        coarser(avatar, lambda: wandering_states(100), 2.0, "ours", "nerfcall").fit()
 
 
 def run(bench, clip: Path, folder: Path, *more: str) -> None:
@@ -163,6 +178,7 @@ def test_a_whole_rate_distortion_curve_is_resumed_without_tracking(clip, tmp_pat
     assert capsys.readouterr().out.count("there already") == len(COARSENESS)
 
 
+@pytest.mark.usefixtures("any_metric")
 def test_missing_points_of_a_curve_track_once(clip, tmp_path, monkeypatch, capsys, avatar):
     for times in COARSENESS[1:-1]:
         keep(tmp_path, "rate-distortion", clip, OurCodec(avatar, coarseness=times), f"{times:g}")

@@ -1,5 +1,6 @@
 """From a trained field to an avatar file that a call can open."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,59 +11,31 @@ import torch
 from app.avatar import AvatarError, load_avatar
 from app.enrolment.export import finish
 from app.enrolment.footage import EnrolmentFootage
-from app.enrolment.framing import Framing
-from app.tracking.calibration_record import Calibration
-from app.tracking.torso_template import SIDE, ColourMix, FrameCamera, TorsoTemplate
+from app.inspection import describe
 from codec.avatar_file import AvatarFile
-from codec.embedding import ExpressionEmbedding
-from codec.face_state import FaceState, HeadPose
-from renderer.training.dataset import Footage
-from renderer.training.trainer import Trainer, TrainingSettings
-from tests.renderer.scenes import SMALL, ball_footage, ball_surface
+from tests.app.enrolment.ball import ball_enrolment, embedding_of_ball, fast_training, paper_training
 
 OWNER = bytes(range(32))
-NOWHERE = np.zeros((SIDE, SIDE), bool)
+STEPS = {fast_training: 25, paper_training: 60}
 
 
-def states(footage: Footage) -> list[FaceState]:
-    return [
-        FaceState(
-            footage.expressions[frame].numpy(),
-            HeadPose(footage.rotations[frame].numpy(), footage.translations[frame].numpy()),
-            frame / 25,
-        )
-        for frame in range(len(footage))
-    ]
-
-
-@pytest.fixture(scope="module")
-def enrolled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, EnrolmentFootage, float]:
-    training, held_out = ball_footage(60, 64), ball_footage(4, 64, seed=9)
-    footage = EnrolmentFootage(
-        training,
-        ball_footage(2, 64, seed=5),
-        held_out,
-        Calibration.mean_face(40, b"12345678"),
-        TorsoTemplate(
-            FrameCamera(2.0, 0.5, 0.5), ColourMix(0.3, 0.4, 0.3), np.zeros((SIDE, SIDE), np.float32), NOWHERE
-        ),
-        Framing(64, 64, 0, 0, 64),
-        states(training),
-        states(held_out),
-        25.0,
-    )
-    embedding = ExpressionEmbedding()
-    embedding.initialise(training.expressions)
-    trainer = Trainer(training, embedding, ball_surface(), TrainingSettings(rays=512, background_knots=2), SMALL)
-    for step in range(25):
-        trainer.step(step / 25)
-    before = trainer.evaluate(held_out).psnr
+@pytest.fixture(scope="module", params=STEPS, ids=["fast", "paper"])
+def enrolled(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, EnrolmentFootage, float]:
+    footage = ball_enrolment()
+    embedding = embedding_of_ball(footage)
+    trainer = request.param(footage, embedding)
+    steps = STEPS[request.param]
+    for step in range(steps):
+        trainer.step(step / steps)
+    before = trainer.evaluate(footage.held_out).psnr
     file, measured = finish(trainer, embedding, footage, "Ball", OWNER, 0.1)
     path = tmp_path_factory.mktemp("avatar") / "ball.avatar"
     file.write(path)
     assert measured.frames == 4
     assert 1.0 < measured.payload_kbps < 15.0
-    # What the peer sees through coder, decoder and 8-bit planes is what was trained, nearly.
+    # What the peer sees through coder, decoder and rounded numbers is what was trained, nearly.
     assert measured.quality.psnr > before - 0.5
     return path, footage, measured.quality.psnr
 
@@ -73,11 +46,23 @@ def test_the_file_opens_as_a_call_needs_it(enrolled: tuple[Path, EnrolmentFootag
     assert avatar.meta["name"] == "Ball"
     assert avatar.meta["owner"] == OWNER.hex()
     assert avatar.calibration.model_digest == b"12345678"
+    assert avatar.prediction is not None
+    assert avatar.prediction.size == 42
+    assert avatar.prediction.feedback.any()
     embedded = avatar.embed(footage.states[0].expression)
     assert embedded.shape == (30,)
     picture = avatar.render(replace(footage.states[0], expression=embedded), 40, 30)
     assert picture.shape == (30, 40, 3)
     assert picture.dtype == np.uint8
+
+
+def test_it_says_which_field_it_holds(enrolled: tuple[Path, EnrolmentFootage, float]) -> None:
+    path, _, _ = enrolled
+    avatar = load_avatar(path, "cpu")
+    described = str(describe(path))
+    assert avatar.field.KIND in ("fast field", "the paper's field")
+    assert re.search(rf"^  kind +{avatar.field.KIND}$", described, re.MULTILINE)
+    assert "tensors" in next(line for line in described.splitlines() if line.strip().startswith("field "))
 
 
 def test_embedded_expressions_have_unit_variance(enrolled: tuple[Path, EnrolmentFootage, float]) -> None:

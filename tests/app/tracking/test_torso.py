@@ -95,6 +95,42 @@ def test_a_hand_before_it_is_doubted(template: TorsoTemplate) -> None:
     assert np.abs(found.motion[:2] - motion[:2]).max() < 0.7 / SIDE
 
 
+def strip() -> tuple[TorsoTemplate, np.ndarray]:
+    """Return a template of the shoulders' upper edge alone, low in the frame, and a blurred picture of it."""
+    picture = np.full((256, 256, 3), (40, 60, 120), np.uint8)
+    cv2.fillPoly(
+        picture, [np.array([[0, 232], [90, 205], [166, 205], [256, 232], [256, 256], [0, 256]])], (150, 140, 130)
+    )
+    picture = cv2.GaussianBlur(picture, (0, 0), 2.0)
+    mask = np.zeros((SIDE, SIDE), bool)
+    mask[100:] = True
+    return TorsoTemplate(CAMERA, GREY, tones_of(picture), mask), picture
+
+
+@pytest.mark.parametrize("down", [-0.06, -0.03, 0.03, 0.06])
+def test_a_narrow_strip_of_shirt_moves_and_does_not_bend(down: float) -> None:
+    template, picture = strip()
+    motion = np.array([0.0, down, 0.0, 0.0, 0.0, 0.0])
+    seen = moved(picture, motion, template.centre)
+    # Grain, as a camera has it, bends what nothing holds.
+    grain = np.random.default_rng(2).normal(0, 12, seen.shape)
+    seen = np.clip(seen + grain, 0, 255).astype(np.uint8)
+    found = TorsoAligner(template).align(tones_of(seen), WHOLE, REST)
+    assert found is not None
+    assert abs(found.motion[1] - down) < 0.02
+    assert np.abs(found.motion[2:]).max() < 0.1
+
+
+def test_shoulders_are_followed_until_next_to_nothing_of_them_is_left(template: TorsoTemplate) -> None:
+    aligner, motion = TorsoAligner(template), REST
+    for down in np.arange(0.0, 0.24, 0.01):
+        seen = moved(shirt()[0], np.array([0.0, down, 0.0, 0.0, 0.0, 0.0]), template.centre)
+        found = aligner.align(tones_of(seen), WHOLE, motion)
+        assert found is not None, down
+        motion = found.motion
+    assert abs(motion[1] - 0.23) < 0.015
+
+
 def test_what_is_no_torso_is_not_seen(template: TorsoTemplate) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (256, 256, 3), np.uint8)
     assert TorsoAligner(template).align(tones_of(noise), WHOLE, REST) is None

@@ -24,9 +24,12 @@ class Snapshot:
     height: int | None = 192
     lowered: bool = False
     device: str = "CPU"
+    point: int | None = 1
+    frames_a_message: int | None = 2
+    repeats: int | None = 3
 
 
-EMPTY = Snapshot(None, None, None, None, None, None, None, None, None, None, None, None, False, "")
+EMPTY = Snapshot(*[None] * 12, False, "", None, None, None)
 
 
 def rows(snapshot):
@@ -40,11 +43,20 @@ def test_the_overlay_says_every_figure():
         "Frames sent": ("25.0 /s", ""),
         "received": ("24.8 /s", ""),
         "rendered": ("14.2 /s", "58 ms each"),
+        "Sent as": ("normal", "2 frames a message, said 4 times"),
         "Loss": ("1.2 %", ""),
         "Latency": ("142 ms", "95 %: 210 ms"),
         "Rendered at": ("192 × 192", ""),
         "Device": ("CPU", ""),
     }
+
+
+def test_how_a_face_is_sent():
+    plain = replace(Snapshot(), point=0, frames_a_message=1, repeats=0)
+    assert rows(plain)["Sent as"] == ("finest", "")
+    assert rows(replace(plain, repeats=1))["Sent as"] == ("finest", "said twice")
+    # The other side says it, and may say anything.
+    assert rows(replace(plain, point=10**9))["Sent as"] == (figures.NONE, "")
 
 
 def test_a_lowered_size_is_said():

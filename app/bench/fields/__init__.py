@@ -1,0 +1,61 @@
+"""``nerfcall bench fields``: how much sooner the fast field is as good as the paper's own, on one core."""
+
+import argparse
+
+from app.bench.options import add_clip_arguments, clip_options
+
+SIZE = 64
+MINUTES = {"paper": 60.0, "fast": 5.0}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_clip_arguments(parser, seconds=False)
+    parser.add_argument(
+        "--size", type=int, default=SIZE, metavar="N", help=f"side of the pictures in pixels (default: {SIZE})"
+    )
+    for field, minutes in MINUTES.items():
+        parser.add_argument(
+            f"--{field}-minutes",
+            type=float,
+            default=minutes,
+            metavar="MINUTES",
+            help=f"processor time to train the {field} field (default: {minutes:g})",
+        )
+    parser.add_argument(
+        "--no-avatars",
+        action="store_true",
+        help="make no avatars of what is trained, and do not measure them as a receiver sees them",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train every field on every clip whose result is not there yet, and print a table."""
+    import os
+    from functools import cache, partial
+
+    from app.errors import UsageError
+    from app.library_threads import limit_library_threads
+
+    budgets = {field: float(getattr(args, f"{field}_minutes")) for field in MINUTES}
+    if not all(0.01 <= minutes <= 24 * 60 for minutes in budgets.values()):
+        raise UsageError("the minutes of training are out of range: choose a hundredth of a minute to a day")
+    if not 64 <= args.size <= 1024:
+        raise UsageError(f"--size {args.size} is out of range: choose 64 to 1024 pixels")
+    limit_library_threads(1)
+    options = clip_options(args)
+    if hasattr(os, "sched_setaffinity"):
+        # One core for every field: how well each would use several is another question.
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    from app.bench.fields.table import lines
+    from app.bench.fields.training import Wanted, record_of
+    from app.enrolment.footage import collect_footage
+
+    records = []
+    for spec in options.clips:
+        collect = cache(partial(collect_footage, str(spec.path), 0.0, spec.held_out_from(), args.size))
+        for field, minutes in budgets.items():
+            wanted = Wanted(spec, field, args.size, 60.0 * minutes, options.folder, not args.no_avatars)
+            records.append(record_of(wanted, collect))
+    print("\n".join(lines(records)))
+    return 0

@@ -1,0 +1,116 @@
+"""How a sender sends: how finely, how many frames a message, how many of them again. All of it is decided here.
+
+A message costs about 85 bytes of headers and a frame ten, so that
+
+- saying frames again is nearly free, and is done as soon as anything is lost: so often that hardly one in two thousand
+  is missing in the end;
+- waiting for further frames saves most of the rate, and costs their time: `LATENCY` says how much of it each operating
+  point may take;
+- where the network cannot carry even that (messages queue up, in it or here), more frames wait for each other, and then
+  the point changes to the thriftiest. That is taken back when the queue has been empty for a while, each time a longer
+  one when it did not last.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from codec.operating_point import FINEST, NORMAL, THRIFTY, OperatingPoint
+from signaling.link import LinkState
+
+FPS: Final = 25.0
+"""Frames a second of which a stride is counted."""
+
+LATENCY: Final[Mapping[OperatingPoint, float]] = {FINEST: 0.0, NORMAL: 0.0, THRIFTY: 0.08}
+"""Seconds that the first frame of a message may wait for the last."""
+
+REMAINING: Final = 0.0005
+"""Share of frames that may be lost with all their repetitions."""
+
+MOST_REPEATS: Final = 4
+
+QUEUE: Final = 0.15
+"""Seconds that messages wait in the network from which on it counts as too slow."""
+
+STEP_SECONDS: Final = 2.0
+"""Between two steps down: the queue has to empty before the last one shows."""
+
+PATIENCE: Final = 8.0
+MOST_PATIENCE: Final = 64.0
+"""Seconds without a queue before a step up; doubled whenever a queue comes again sooner than it takes to step up."""
+
+STEPS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How frames are sent."""
+
+    point: OperatingPoint
+    frames: int = 1
+    """Of a message."""
+    repeats: int = 0
+    """Messages before that are said again in each."""
+
+    def __str__(self) -> str:
+        return f"{self.point.name}, {self.frames} a message, {self.repeats} again"
+
+
+class SendingPolicy:
+    """Decides how to send, by what the way to the other side is like."""
+
+    def __init__(self, point: OperatingPoint = NORMAL) -> None:
+        """``point`` is what the user has chosen."""
+        self._point = point
+        self._steps = 0
+        """Down from what was chosen."""
+        self._changed = self._queued = float("-inf")
+        self._up = False
+        """Whether the last change was a step up."""
+        self._patience = PATIENCE
+
+    def plan(self, link: LinkState, now: float) -> Plan:
+        """Return how to send from ``now`` on."""
+        self._follow(link, now)
+        point = THRIFTY if self._steps >= 2 else self._point
+        frames = frames_of(point) + (0, 1, 0, 2)[self._steps]
+        # Where the network is too slow, repetitions are part of why.
+        return Plan(point, frames, min(repeats_of(link.loss), MOST_REPEATS - self._steps))
+
+    def _follow(self, link: LinkState, now: float) -> None:
+        since = now - self._changed
+        if link.queueing > QUEUE or link.held_back:
+            self._queued = now
+            if self._steps < STEPS and since >= STEP_SECONDS:
+                if self._up and since < self._patience:
+                    self._patience = min(2.0 * self._patience, MOST_PATIENCE)
+                self._change(self._steps + 1, now)
+        elif self._steps and min(since, now - self._queued) >= self._patience:
+            self._change(self._steps - 1, now)
+        elif since >= 2.0 * MOST_PATIENCE:
+            self._patience = PATIENCE
+
+    def _change(self, steps: int, now: float) -> None:
+        self._up = steps < self._steps
+        self._steps, self._changed = steps, now
+
+
+def frames_of(point: OperatingPoint) -> int:
+    """Return how many frames of an operating point a message has, by the time that they may wait.
+
+    >>> [frames_of(point) for point in (FINEST, NORMAL, THRIFTY)]
+    [1, 1, 2]
+    """
+    return 1 + int(LATENCY[point] * FPS / point.stride + 1e-6)
+
+
+def repeats_of(loss: float) -> int:
+    """Return how often to say a frame again where each message is lost with this probability, by itself.
+
+    >>> [repeats_of(loss) for loss in (0.0, 0.01, 0.1, 0.3, 1.0)]
+    [0, 1, 3, 4, 4]
+    """
+    repeats = 0
+    while repeats < MOST_REPEATS and loss ** (repeats + 1) > REMAINING:
+        repeats += 1
+    return repeats

@@ -1,0 +1,161 @@
+"""Predicted frames <-> payloads: residuals of the time stamp and of the D numbers, entropy-coded."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codec.adaptive import table_for
+from codec.entropy import EntropyError, SymbolDecoder, SymbolEncoder
+from codec.errors import PacketError
+from codec.frame_record import TIMESTAMP_MODULUS, FrameClock, FrameRecord
+from codec.operating_point import OPERATING_POINTS
+from codec.prediction import SUBDIVISION, WEIGHT_BITS, PredictionTables
+
+DEAD_ZONE: Final = (5, 8)
+"""Share of a step by which a number may differ from its prediction and still be taken for it. Half a step would give
+the least error; this costs less for the same error, as what is predicted is likelier than what is not."""
+
+_HALF = 1 << (WEIGHT_BITS - 1)
+
+
+def step_units(point: int) -> int:
+    """Return the units of a step at an operating point."""
+    return OPERATING_POINTS[point].halves * SUBDIVISION // 2
+
+
+def encode_frame(
+    tables: PredictionTables,
+    point: int,
+    sequence: int,
+    target: NDArray[np.int64],
+    timestamp: int,
+    newest: FrameRecord,
+    before: FrameRecord | None,
+) -> tuple[bytes, FrameRecord]:
+    """Return the payload of a frame, and the frame as the receiver will have it.
+
+    Args:
+        tables: of the avatar.
+        point: operating point.
+        sequence: of the frame, unwrapped; at most 16 after that of ``newest``.
+        target: (D,) values within bounds that are to be met as nearly as the step allows.
+        timestamp: 0..65535 ms.
+        newest: the reference.
+        before: the frame before it, or None.
+    """
+    gap = sequence - newest.sequence
+    known = (newest.values, None if before is None else before.values)
+    predicted = tables.predict(point, gap, *known)
+    step = step_units(point)
+    values = predicted.copy()
+    errors = np.zeros(tables.size, np.int64)
+    residuals = []
+    for index in range(tables.size):
+        base = tables.within(index, int(predicted[index]), values[:index] - predicted[:index])
+        owed = (int(tables.feedback[index, :index] @ errors[:index]) + _HALF) >> WEIGHT_BITS
+        residual = _rounded(int(target[index]) - owed - base, step)
+        low, high = -((base - int(tables.lowest[index])) // step), (int(tables.highest[index]) - base) // step
+        residual = min(max(residual, low), high)
+        residuals.append(residual)
+        values[index] = base + residual * step
+        errors[index] = values[index] - target[index]
+    late = newest.clock.residual(gap, timestamp)
+    record = FrameRecord(sequence, newest.clock.advanced(gap, late), values, point)
+    return _payload(tables, point, gap, newest, before, late, residuals), record
+
+
+def unchanged(point: int, target: NDArray[np.int64], newest: FrameRecord) -> bool:
+    """Return whether every number of ``target`` (D,) is within the dead zone of what it was in the reference."""
+    share, whole = DEAD_ZONE
+    return bool((whole * np.abs(target - newest.values) <= share * step_units(point)).all())
+
+
+def encode_held(sequence: int, timestamp: int, newest: FrameRecord) -> tuple[bytes, FrameRecord]:
+    """Return the payload of a frame in which nothing has changed, and the frame as the receiver will have it."""
+    gap = sequence - newest.sequence
+    late = newest.clock.residual(gap, timestamp)
+    coder = SymbolEncoder()
+    coder.put(table_for(newest.clock.spread), late)
+    return coder.finish(), FrameRecord(sequence, newest.clock.advanced(gap, late), newest.values, newest.point)
+
+
+def decode_held(sequence: int, payload: bytes, newest: FrameRecord) -> FrameRecord:
+    """Return the frame in such a payload; :class:`PacketError` unless it is exactly what an encoder makes."""
+    gap = sequence - newest.sequence
+    try:
+        late = SymbolDecoder(payload).get(table_for(newest.clock.spread))
+    except EntropyError:
+        raise PacketError("A packet is damaged: no encoder makes its payload.") from None
+    timestamp = (newest.clock.expected(gap) + late) % TIMESTAMP_MODULUS
+    again, record = encode_held(sequence, timestamp, newest)
+    if again != payload:
+        raise PacketError("A packet is damaged: its payload is not the shortest for what it says.")
+    return record
+
+
+def decode_frame(
+    tables: PredictionTables,
+    point: int,
+    sequence: int,
+    payload: bytes,
+    newest: FrameRecord,
+    before: FrameRecord | None,
+) -> FrameRecord:
+    """Return the frame in a payload; :class:`PacketError` unless it is exactly what an encoder makes.
+
+    The arguments are those of :func:`encode_frame`.
+    """
+    gap = sequence - newest.sequence
+    known = (newest.values, None if before is None else before.values)
+    predicted = tables.predict(point, gap, *known)
+    step = step_units(point)
+    values = predicted.copy()
+    residuals = []
+    coder = SymbolDecoder(payload)
+    try:
+        late = coder.get(table_for(newest.clock.spread))
+        for index, table in enumerate(tables.residual_tables(point, gap, *known)):
+            base = tables.within(index, int(predicted[index]), values[:index] - predicted[:index])
+            residual = coder.get(table)
+            value = base + residual * step
+            if not tables.lowest[index] <= value <= tables.highest[index]:
+                raise PacketError("A packet is damaged: it holds a number out of range.")
+            residuals.append(residual)
+            values[index] = value
+    except EntropyError:
+        raise PacketError("A packet is damaged: no encoder makes its payload.") from None
+    if late != newest.clock.residual(gap, (newest.clock.expected(gap) + late) % TIMESTAMP_MODULUS):
+        raise PacketError("A packet is damaged: its time is out of range.")
+    if _payload(tables, point, gap, newest, before, late, residuals) != payload:
+        raise PacketError("A packet is damaged: its payload is not the shortest for what it says.")
+    return FrameRecord(sequence, newest.clock.advanced(gap, late), values, point)
+
+
+def alone_record(sequence: int, timestamp: int, values: NDArray[np.int64]) -> FrameRecord:
+    """Return the record of a frame that was coded alone."""
+    return FrameRecord(sequence, FrameClock(timestamp), values)
+
+
+def _rounded(distance: int, step: int) -> int:
+    """Return ``distance`` in steps, rounded with the dead zone, towards the prediction."""
+    share, whole = DEAD_ZONE
+    size = (whole * abs(distance) + (whole - share) * step) // (whole * step)
+    return size if distance >= 0 else -size
+
+
+def _payload(
+    tables: PredictionTables,
+    point: int,
+    gap: int,
+    newest: FrameRecord,
+    before: FrameRecord | None,
+    late: int,
+    residuals: list[int],
+) -> bytes:
+    coder = SymbolEncoder()
+    coder.put(table_for(newest.clock.spread), late)
+    known = (newest.values, None if before is None else before.values)
+    for table, residual in zip(tables.residual_tables(point, gap, *known), residuals, strict=True):
+        coder.put(table, residual)
+    return coder.finish()

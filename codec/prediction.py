@@ -1,0 +1,287 @@
+"""How a frame is predicted from frames that the receiver is known to have: an avatar's section "prediction".
+
+The D = 12 + E numbers of a frame, of a kind and in the order of :mod:`codec.quantiser`, are integers in units of 1 / 64
+of a step. Of a frame that lies ``gap`` frames after its reference A, and of B, the frame sent before A, number k is
+predicted in two stages. In time::
+
+    p_k = centre_k + (trend_a_k (A_k - centre_k) + trend_b_k (A_k - B_k) + 2**11 >> 12)
+
+or, where the receiver has no B, ``p_k = centre_k + (hold_k (A_k - centre_k) + 2**11 >> 12)``, with weights for each
+gap; and within the frame, from how far the numbers before it turned out to lie from their own predictions::
+
+    q_k = p_k + (sum_{j < k} innovation_kj (v_j - p_j) + 2**11 >> 12)
+
+The number becomes ``v_k = q_k + residual_k`` steps. So the grid moves along with the prediction, and what goes on as it
+did costs next to nothing. The residual is coded under a table of :func:`codec.adaptive.laplace_bank`, in the row that
+enrolment found for this number and gap, shifted by how much pose, torso or expression moved from B to A.
+
+Everything is integers, so that both sides compute the same on every machine. Each of
+:data:`codec.operating_point.OPERATING_POINTS` has weights and rows of its own.
+
+Layout, all integers little-endian::
+
+    magic       4 bytes  b"NCPR"
+    version     u16      1
+    size        u8       E, coefficients of the expression
+    steps       D x u32, units of 2**-20; that of the point "normal"
+    centres     D x i32, units of a 64th of a step
+    innovation  i16 for k in 0..D, for j in 0..k, in units of 2**-12
+    feedback    as many
+    and of each operating point:
+    hold        16 x D x i16, gaps 1 to 16
+    trend       16 x 2 x D x i16, of each gap those of A, then those of A - B
+    rows        2 x 16 x D x u8, of each gap without B, then with it
+    edges       3 x 4 x u32, of pose, torso and expression
+    shifts      3 x 5 x i8
+"""
+
+import hashlib
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codec.adaptive import laplace_bank
+from codec.avatar_file import AvatarFile
+from codec.entropy import ResidualTable
+from codec.errors import CodecError, TablesError
+from codec.operating_point import OPERATING_POINTS
+from codec.packet import short_id
+from codec.quantiser import MAX_EXPRESSION_SIZE, MOTION_SIZE, POSE_SIZE, STEP_SCALE, Quantiser
+
+SECTION: Final = "prediction"
+"""Of an avatar file."""
+MAGIC = b"NCPR"
+VERSION = 1
+MAX_SIZE = 1 << 18
+"""Bytes; the largest tables that can be written take less."""
+
+SUBDIVISION: Final = 64
+"""Units of a number per step."""
+GAPS: Final = 16
+"""Frames that a reference may lie back at most: 0.64 s at 25 frames a second."""
+WEIGHT_BITS: Final = 12
+"""Weights are integers in units of 2**-12."""
+CLASSES: Final = 5
+"""Degrees of motion from B to A."""
+GROUPS: Final = (slice(0, POSE_SIZE), slice(POSE_SIZE, MOTION_SIZE), slice(MOTION_SIZE, None))
+"""Pose, torso, expression: each has a degree of motion of its own."""
+
+Integers = NDArray[np.int64]
+
+_HEAD = struct.Struct("<4sHB")
+_HALF = 1 << (WEIGHT_BITS - 1)
+_REMEDY = "enrol the avatar again"
+
+
+@dataclass(frozen=True, eq=False)
+class PointTables:
+    """What one operating point has of its own."""
+
+    hold: Integers = field(repr=False)
+    """(16, D) weights of A - centre where there is no B."""
+    trend: Integers = field(repr=False)
+    """(16, 2, D) weights of A - centre and of A - B."""
+    rows: Integers = field(repr=False)
+    """(2, 16, D) rows of the bank: without B, with B."""
+    edges: Integers = field(repr=False)
+    """(3, 4) sums of a group's abs(A - B) from which each next degree of motion begins, not descending."""
+    shifts: Integers = field(repr=False)
+    """(3, 5) rows to go on by, at each degree of motion of a group."""
+
+
+@dataclass(frozen=True, eq=False)
+class PredictionTables:
+    """What both sides must share to predict; ``bytes(tables)`` is the section and ``parse`` its inverse."""
+
+    quantiser: Quantiser
+    """Of the point "normal"."""
+    centres: Integers = field(repr=False)
+    """(D,) of the mean face, units."""
+    innovation: Integers = field(repr=False)
+    """(D, D), strictly lower triangular."""
+    feedback: Integers = field(repr=False)
+    """(D, D), strictly lower triangular, for the encoder alone: see :mod:`codec.noise_feedback`."""
+    points: tuple[PointTables, ...] = field(repr=False)
+    """Of each operating point."""
+
+    @property
+    def size(self) -> int:
+        """D, the numbers of a frame."""
+        return len(self.centres)
+
+    @cached_property
+    def lowest(self) -> Integers:
+        """(D,) the smallest value of each number, units."""
+        return self.quantiser.lowest * SUBDIVISION
+
+    @cached_property
+    def highest(self) -> Integers:
+        """(D,) the largest value of each number, units."""
+        return self.quantiser.highest * SUBDIVISION
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 (32 bytes) of the tables."""
+        return hashlib.sha256(bytes(self)).digest()
+
+    def predict(self, point: int, gap: int, newest: Integers, before: Integers | None) -> Integers:
+        """Return p (D,), within bounds, from the reference's values (D,) and from those of the frame before it."""
+        tables, offsets = self.points[point], newest - self.centres
+        if before is None:
+            weighted = tables.hold[gap - 1] * offsets
+        else:
+            weighted = tables.trend[gap - 1, 0] * offsets + tables.trend[gap - 1, 1] * (newest - before)
+        predicted: Integers = self.centres + ((weighted + _HALF) >> WEIGHT_BITS)
+        np.clip(predicted, self.lowest, self.highest, out=predicted)
+        return predicted
+
+    def residual_tables(self, point: int, gap: int, newest: Integers, before: Integers | None) -> list[ResidualTable]:
+        """Return the D frequency tables of the residuals."""
+        tables, bank = self.points[point], laplace_bank()[0]
+        rows = tables.rows[int(before is not None), gap - 1]
+        if before is not None:
+            rows = rows.copy()
+            moved = np.abs(newest - before)
+            for group, edges, shifts in zip(GROUPS, tables.edges, tables.shifts, strict=True):
+                rows[group] += shifts[np.searchsorted(edges, moved[group].sum(), side="right")]
+        return [bank[row] for row in np.clip(rows, 0, len(bank) - 1)]
+
+    def within(self, index: int, predicted: int, deviations: Integers) -> int:
+        """Return q of number ``index``: p, moved by the deviations v - p (index,) of the numbers before it."""
+        weighted = int(self.innovation[index, :index] @ deviations)
+        value = predicted + ((weighted + _HALF) >> WEIGHT_BITS)
+        return min(max(value, int(self.lowest[index])), int(self.highest[index]))
+
+    def parameters(self, values: Integers) -> NDArray[np.float64]:
+        """Return the parameters (D,) that ``values`` (D,) stand for, see :mod:`codec.quantiser`."""
+        scaled: NDArray[np.float64] = values * (self.quantiser.steps / (STEP_SCALE * SUBDIVISION))
+        return scaled
+
+    def units(self, parameters: NDArray[np.float64]) -> Integers:
+        """Return the values (D,), within bounds, nearest to finite ``parameters`` (D,)."""
+        scaled = np.rint(parameters * (STEP_SCALE * SUBDIVISION / self.quantiser.steps))
+        return np.clip(scaled, self.lowest, self.highest).astype(np.int64)
+
+    def units_of_symbols(self, symbols: Integers, quantiser: Quantiser) -> Integers:
+        """Return the values (D,) of a frame that was coded alone, as ``symbols`` (D,) of another quantiser."""
+        steps = self.quantiser.steps
+        values: Integers = (2 * SUBDIVISION * symbols * quantiser.steps + steps) // (2 * steps)
+        np.clip(values, self.lowest, self.highest, out=values)
+        return values
+
+    def __bytes__(self) -> bytes:
+        parts = [_HEAD.pack(MAGIC, VERSION, self.quantiser.expression_size)]
+        parts += [self.quantiser.steps.astype("<u4").tobytes(), self.centres.astype("<i4").tobytes()]
+        parts += [matrix[_triangle(self.size)].astype("<i2").tobytes() for matrix in (self.innovation, self.feedback)]
+        for point in self.points:
+            parts += [array.astype(kind).tobytes() for array, (kind, _) in zip(_arrays(point), _LAYOUT, strict=True)]
+        return b"".join(parts)
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Return the tables in ``data``; :class:`TablesError` for anything but what ``bytes`` makes."""
+        if len(data) > MAX_SIZE or data[: len(MAGIC)] != MAGIC:
+            raise TablesError(f"These are no prediction tables: {_REMEDY}.")
+        if len(data) < _HEAD.size:
+            raise TablesError(f"The prediction tables are cut off: {_REMEDY}.")
+        _, version, expression_size = _HEAD.unpack_from(data)
+        if version != VERSION:
+            raise TablesError(
+                f"The prediction tables have version {version} and this program reads {VERSION}: {_REMEDY}."
+            )
+        if not 1 <= expression_size <= MAX_EXPRESSION_SIZE:
+            raise TablesError(f"The prediction tables are for {expression_size} coefficients: {_REMEDY}.")
+        size = MOTION_SIZE + expression_size
+        blocks = _blocks(data, size)
+        try:
+            quantiser = Quantiser(next(blocks))
+            centres, innovation, feedback = next(blocks), *(_square(next(blocks), size) for _ in range(2))
+            points = tuple(PointTables(*(next(blocks) for _ in _LAYOUT)) for _ in OPERATING_POINTS)
+        except TablesError:
+            raise
+        except CodecError as error:
+            raise TablesError(f"The prediction tables are damaged ({error}): {_REMEDY}.") from None
+        tables = cls(quantiser, centres, innovation, feedback, points)
+        if len(data) != _length(size):
+            raise TablesError(
+                f"The prediction tables are followed by {len(data) - _length(size)} bytes too many: {_REMEDY}."
+            )
+        tables._check()
+        return tables
+
+    def _check(self) -> None:
+        if (self.centres < self.lowest).any() or (self.centres > self.highest).any():
+            raise TablesError(f"The prediction tables' centres are out of range: {_REMEDY}.")
+        for point in self.points:
+            if point.rows.max() >= len(laplace_bank()[0]):
+                raise TablesError(f"The prediction tables name a row that no bank has: {_REMEDY}.")
+            if (np.diff(point.edges, axis=1) < 0).any():
+                raise TablesError(f"The prediction tables' degrees of motion are out of order: {_REMEDY}.")
+
+
+def prediction_of(file: AvatarFile) -> PredictionTables | None:
+    """Return an avatar's tables; None where it has none, of before there was prediction.
+
+    Raises:
+        TablesError: its section is damaged.
+    """
+    section = file.sections.get(SECTION)
+    return None if section is None else PredictionTables.parse(section)
+
+
+def context_of(avatar_id: bytes, tables: PredictionTables) -> bytes:
+    """Return what the checksum of a predicted packet covers besides the packet and its references."""
+    return short_id(avatar_id) + tables.digest
+
+
+_LAYOUT: Final = (
+    ("<i2", lambda size: (GAPS, size)),
+    ("<i2", lambda size: (GAPS, 2, size)),
+    ("<u1", lambda size: (2, GAPS, size)),
+    ("<u4", lambda size: (len(GROUPS), CLASSES - 1)),
+    ("<i1", lambda size: (len(GROUPS), CLASSES)),
+)
+"""Kind and shape of each array of a point, in the order of the fields of :class:`PointTables`."""
+
+
+def _arrays(point: PointTables) -> tuple[Integers, ...]:
+    return point.hold, point.trend, point.rows, point.edges, point.shifts
+
+
+def _shapes(size: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yield kind and shape of each array behind the head."""
+    pairs = size * (size - 1) // 2
+    yield from (("<u4", (size,)), ("<i4", (size,)), ("<i2", (pairs,)), ("<i2", (pairs,)))
+    for _ in OPERATING_POINTS:
+        yield from ((kind, shape(size)) for kind, shape in _LAYOUT)
+
+
+def _length(size: int) -> int:
+    return _HEAD.size + sum(int(np.prod(shape)) * np.dtype(kind).itemsize for kind, shape in _shapes(size))
+
+
+def _blocks(data: bytes, size: int) -> Iterator[Integers]:
+    position = _HEAD.size
+    for kind, shape in _shapes(size):
+        end = position + int(np.prod(shape)) * np.dtype(kind).itemsize
+        if end > len(data):
+            raise TablesError(f"The prediction tables are cut off: {_REMEDY}.")
+        yield np.frombuffer(data[position:end], kind).astype(np.int64).reshape(shape)
+        position = end
+
+
+def _triangle(size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    rows, columns = np.tril_indices(size, -1)
+    return rows, columns
+
+
+def _square(entries: Integers, size: int) -> Integers:
+    """Return the strictly lower triangular matrix (size, size) of its entries, row by row."""
+    matrix = np.zeros((size, size), np.int64)
+    matrix[_triangle(size)] = entries
+    return matrix

@@ -1,0 +1,126 @@
+"""What an enrolment trains, whichever field it is."""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from renderer.portrait import Portrait
+from renderer.training.dataset import HEAD, Footage
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How close renderings come to the real frames, dB."""
+
+    psnr: float
+    """Of the full frame, nothing pasted back."""
+    head_psnr: float
+    """Of the pixels that the segmentation of the real frame calls head."""
+
+
+def picture_quality(picture: Tensor, real: Tensor, head: Tensor) -> Quality:
+    """Compare a rendering (S, S, 3) uint8 with the real frame; ``head`` (S, S) bool says where its head is."""
+    error = ((picture.float() - real.float()) / 255.0).square().mean(-1)
+
+    def psnr(squared: Tensor) -> float:
+        return -10.0 * math.log10(max(float(squared.mean()), 1e-10))
+
+    return Quality(psnr(error), psnr(error[head]) if bool(head.any()) else psnr(error))
+
+
+P = TypeVar("P", bound=Portrait)
+
+
+class FieldTraining(ABC, Generic[P]):
+    """One person's portrait and expression embedding while they are optimised together on enrolment footage."""
+
+    avatar: P
+    """What is trained."""
+
+    def __init__(self, footage: Footage, embedding: nn.Module, device: torch.device | None, seed: int):
+        """Move what is given to the device; the portrait and its optimiser are made by the field's own training.
+
+        Args:
+            footage: training frames in the order of time.
+            embedding: maps (..., 79) tracked to (..., E) embedded expressions; trained along.
+            device: where to train; None for the CPU.
+            seed: of all randomness.
+        """
+        torch.manual_seed(seed)
+        self.device = device or torch.device("cpu")
+        self.footage = footage.to(self.device)
+        self.embedding = embedding.to(self.device)
+        self.size = footage.images.shape[1]
+        """Side of the training pictures."""
+        self.steps = 0
+        """Taken so far."""
+        self._optimiser: torch.optim.Optimizer
+
+    @abstractmethod
+    def step(self, progress: float) -> float:
+        """Take one optimisation step.
+
+        Args:
+            progress: share of the training that is done, in [0, 1], by which the learning rates fall.
+
+        Returns:
+            The photometric loss of the step's rays.
+        """
+
+    def settle(self) -> None:
+        """Bring the portrait into the shape in which it is shipped; nothing is trained after it."""
+
+    @torch.no_grad()
+    def evaluate(self, footage: Footage) -> Quality:
+        """Render frames as a receiver would, without quantisation, and compare; see ``Quality``."""
+        self.avatar.forget_view()
+        expressions = self.embedding(footage.expressions.to(self.device))
+        full, head = [], []
+        for frame in range(len(footage)):
+            picture = self.avatar.render(
+                expressions[frame],
+                footage.rotations[frame].to(self.device),
+                footage.translations[frame].to(self.device),
+                footage.torso_motions[frame].to(self.device),
+                self.size,
+                self.size,
+            ).cpu()
+            quality = picture_quality(picture, footage.images[frame], footage.masks[frame] == HEAD)
+            full.append(quality.psnr)
+            head.append(quality.head_psnr)
+        return Quality(sum(full) / len(full), sum(head) / len(head))
+
+    def state(self) -> dict[str, Tensor]:
+        """Return everything that training goes on from, as named tensors on the CPU."""
+        tensors = {f"avatar.{name}": value for name, value in self.avatar.state_dict().items()}
+        tensors |= {f"embedding.{name}": value for name, value in self.embedding.state_dict().items()}
+        for index, moments in self._optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
+        tensors["steps"] = torch.tensor(self.steps)
+        return {name: value.detach().cpu().clone() for name, value in tensors.items()}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from a ``state``.
+
+        Raises:
+            KeyError, RuntimeError, ValueError: the tensors are not those of this training.
+        """
+        parts: dict[str, dict[str, Tensor]] = {"avatar": {}, "embedding": {}}
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in tensors.items():
+            part, _, rest = name.partition(".")
+            if part == "optimiser":
+                index, _, moment = rest.partition(".")
+                moments.setdefault(int(index), {})[moment] = value
+            elif part in parts:
+                parts[part][rest] = value
+        self.avatar.load_state_dict(parts["avatar"])
+        self.embedding.load_state_dict(parts["embedding"])
+        state = self._optimiser.state_dict()
+        state["state"] = moments
+        self._optimiser.load_state_dict(state)
+        self.steps = int(tensors["steps"])

@@ -1,0 +1,194 @@
+"""The SCTP of a call: who has what is read off its acknowledgements, and there are fewer of these.
+
+Frames are predicted from frames that the receiver has. Were it to say so in messages of its own, each would cost a
+datagram of 93 bytes of headers, and another one of SCTP to acknowledge it: more than prediction saves. But SCTP already
+tells the sender which of its DATA chunks have come, and a face message is one chunk. aiortc has no public way to ask,
+so its transport is subclassed here, and nowhere else:
+
+- A chunk counts as delivered when a SACK covers it, by the cumulative TSN or by a gap block, while it still waits in
+  aiortc's queue of what was sent and was not abandoned. Chunks that were given up and skipped with a FORWARD TSN are
+  covered by later cumulative TSNs as well, though they never came; but aiortc takes them out of the queue before it
+  sends the FORWARD TSN, so that they are not found there.
+- A gap block could be taken back later (RFC 9260, section 6.2). Neither aiortc nor the SCTP of browsers does that with
+  an unordered message, as they hand it on the moment it comes.
+
+Delivered is not decoded: what the receiver refuses nevertheless it must say itself.
+
+aiortc acknowledges each datagram with one of its own, so that an acknowledgement costs as much as a frame. Here it
+waits as RFC 9260 (section 6.2) lets it: for every second packet, 200 ms at most. At once it goes
+
+- when a packet is missing that was not missing before, so that the sender hears of losses early; RFC 9260 asks for it
+  as long as anything is missing, but what is lost of a face is not sent again, and there is nothing to hurry for;
+- when a packet came twice: then an acknowledgement was probably lost;
+- when the sender asks for it by the I bit (RFC 7053), which it sets on messages that it marks as urgent.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any, Final
+
+import aiortc.rtcpeerconnection
+from aiortc import RTCDataChannel, RTCPeerConnection
+from aiortc.rtcsctptransport import SCTP_TSN_MODULO, DataChunk, ForwardTsnChunk, RTCSctpTransport, SackChunk
+from aiortc.utils import uint32_gt
+
+from signaling.errors import SignalingError
+
+IMMEDIATE: Final = 0x08
+"""The I bit in the flags of a DATA chunk (RFC 7053)."""
+
+ACKNOWLEDGE_EVERY: Final = 2
+"""Packets for each acknowledgement."""
+
+ACKNOWLEDGE_SECONDS: Final = 0.2
+"""That an acknowledgement waits at most; RFC 9260 allows 0.5 s and recommends this."""
+
+
+class CallSctpTransport(RTCSctpTransport):
+    """The SCTP of a call: tells which marked messages have been delivered."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._to_mark: dict[int, deque[Any]] = {}
+        self._marks: dict[int, Any] = {}
+        self.on_delivered: Callable[[Any], None] | None = None
+        """Called with the mark of each marked message when a SACK says that it has come."""
+        self._urgent: set[int] = set()
+        self._packets_untold = 0
+        self._tell_at_once = False
+        self._telling: asyncio.TimerHandle | None = None
+        self._late: asyncio.Future[None] | None = None
+
+    def mark_next(self, stream: int, mark: Any, *, urgent: bool = False) -> None:
+        """Mark the message that is sent next on ``stream``; all messages of a stream are marked or none.
+
+        ``urgent``: the other side is asked to acknowledge it at once.
+        """
+        self._to_mark.setdefault(stream, deque()).append((mark, urgent))
+
+    async def _send(
+        self,
+        stream_id: int,
+        pp_id: int,
+        user_data: bytes,
+        expiry: float | None = None,
+        max_retransmits: int | None = None,
+        ordered: bool = True,
+    ) -> None:
+        # aiortc takes messages of one channel out of its queue in their order, and gives them their TSN here.
+        if waiting := self._to_mark.get(stream_id):
+            self._marks[self._local_tsn], urgent = waiting.popleft()
+            if urgent:
+                self._urgent.add(self._local_tsn)
+        await super()._send(stream_id, pp_id, user_data, expiry, max_retransmits, ordered)
+
+    async def _transmit(self) -> None:
+        for chunk in self._outbound_queue:
+            if chunk.tsn in self._urgent:
+                self._urgent.discard(chunk.tsn)
+                chunk.flags |= IMMEDIATE
+        await super()._transmit()
+
+    async def _receive_data_chunk(self, chunk: DataChunk) -> None:
+        missing, duplicates = self._missing, len(self._sack_duplicates)
+        await super()._receive_data_chunk(chunk)
+        self._packets_untold += 1
+        if chunk.flags & IMMEDIATE or self._missing > missing or len(self._sack_duplicates) > duplicates:
+            self._tell_at_once = True
+
+    async def _receive_forward_tsn_chunk(self, chunk: ForwardTsnChunk) -> None:
+        await super()._receive_forward_tsn_chunk(chunk)
+        self._packets_untold += 1
+
+    @property
+    def _missing(self) -> int:
+        """How many packets have not come though a later one has."""
+        if not self._sack_misordered or self._last_received_tsn is None:
+            return 0
+        # Of numbers that may wrap, the one furthest ahead.
+        ahead = max((tsn - self._last_received_tsn) % SCTP_TSN_MODULO for tsn in self._sack_misordered)
+        return ahead - len(self._sack_misordered)
+
+    async def _send_sack(self) -> None:
+        """Send an acknowledgement if it is time; aiortc calls this after each packet as long as one is needed."""
+        if self._tell_at_once or self._packets_untold >= ACKNOWLEDGE_EVERY:
+            await self._acknowledge()
+        elif self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(ACKNOWLEDGE_SECONDS, self._acknowledge_late)
+
+    async def _acknowledge(self) -> None:
+        if self._telling is not None:
+            self._telling.cancel()
+            self._telling = None
+        self._packets_untold, self._tell_at_once = 0, False
+        await super()._send_sack()
+
+    def _acknowledge_late(self) -> None:
+        self._telling = None
+        if self.state == "connected":
+            self._late = asyncio.ensure_future(self._acknowledge_unless_gone())
+
+    async def _acknowledge_unless_gone(self) -> None:
+        # The connection may end in this very moment; then nobody waits for it any more.
+        with contextlib.suppress(ConnectionError):
+            await self._acknowledge()
+
+    async def _receive_sack_chunk(self, chunk: SackChunk) -> None:
+        cumulative = chunk.cumulative_tsn
+        if not uint32_gt(self._last_sacked_tsn, cumulative):
+            # aiortc writes out every number in these blocks: one of a hostile peer could name a hundred million.
+            outstanding = (self._local_tsn - cumulative) % SCTP_TSN_MODULO
+            chunk.gaps = [(first, last) for first, last in chunk.gaps if first <= last < outstanding]
+            delivered = self._covered(cumulative, chunk.gaps)
+            self._marks = {tsn: mark for tsn, mark in self._marks.items() if uint32_gt(tsn, cumulative)}
+            if self.on_delivered is not None:
+                for mark in delivered:
+                    self.on_delivered(mark)
+        await super()._receive_sack_chunk(chunk)
+
+    def _covered(self, cumulative: int, gaps: list[tuple[int, int]]) -> list[Any]:
+        """Return the marks of the outstanding chunks that a SACK covers, which are then told and gone."""
+        marks = []
+        for sent in self._sent_queue:
+            if sent.tsn in self._marks and not sent._abandoned:
+                ahead = (sent.tsn - cumulative) % SCTP_TSN_MODULO
+                if not uint32_gt(sent.tsn, cumulative) or any(first <= ahead <= last for first, last in gaps):
+                    marks.append(self._marks.pop(sent.tsn))
+        return marks
+
+
+_wanted: ContextVar[bool] = ContextVar("signaling_sctp", default=False)
+
+
+@contextlib.contextmanager
+def call_sctp() -> Iterator[None]:
+    """Let connections whose first data channel is made in this context have a `CallSctpTransport`."""
+    token = _wanted.set(True)
+    try:
+        yield
+    finally:
+        _wanted.reset(token)
+
+
+def sctp_of(connection: RTCPeerConnection) -> CallSctpTransport:
+    """Return the transport of a connection whose first data channel was made within `call_sctp`."""
+    if not isinstance(connection.sctp, CallSctpTransport):
+        raise SignalingError("this version of aiortc makes its SCTP transport in another way: install the one required")
+    return connection.sctp
+
+
+def stream_of(channel: RTCDataChannel) -> int:
+    """Return the SCTP stream of a channel that was negotiated in advance."""
+    assert channel.id is not None
+    return channel.id
+
+
+def _make_transport(*args: Any, **kwargs: Any) -> RTCSctpTransport:
+    return CallSctpTransport(*args, **kwargs) if _wanted.get() else RTCSctpTransport(*args, **kwargs)
+
+
+# RTCPeerConnection makes its transport by this name, and offers no other way in.
+vars(aiortc.rtcpeerconnection)["RTCSctpTransport"] = _make_transport

@@ -1,0 +1,82 @@
+"""When an enrolment looks at its validation frames and keeps a checkpoint, by an invented clock."""
+
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from app.enrolment import enrol
+from app.enrolment.checkpoint import Checkpoint
+from app.enrolment.enrol import EnrolmentOptions, _train
+from renderer.training.field_training import Quality
+
+
+class InventedTraining:
+    """Each step takes a second and each look ``look`` seconds; its quality is that of ``qualities``, look by look."""
+
+    def __init__(self, look: float, qualities: list[float]):
+        self.now, self.steps, self.look = 0.0, 0, look
+        self.qualities = qualities
+        self.looks: list[float] = []
+        self.restored: dict[str, torch.Tensor] = {}
+
+    def step(self, progress: float) -> float:
+        assert 0.0 <= progress < 1.0
+        self.now += 1.0
+        self.steps += 1
+        return 0.1
+
+    def evaluate(self, footage: object) -> Quality:
+        self.looks.append(self.now)
+        self.now += self.look
+        psnr = self.qualities[min(len(self.looks), len(self.qualities)) - 1]
+        return Quality(20.0, psnr)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        return {"steps": torch.tensor(self.steps)}
+
+    def restore(self, tensors: dict[str, torch.Tensor]) -> None:
+        self.restored = tensors
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    times: list[float] = []
+    monkeypatch.setattr(Checkpoint, "write", lambda self, path: times.append(self.seconds))
+    return times
+
+
+def trained(training: InventedTraining, budget: float, monkeypatch: pytest.MonkeyPatch) -> tuple[float, bool]:
+    monkeypatch.setattr(enrol, "time", SimpleNamespace(monotonic=lambda: training.now))
+    options = EnrolmentOptions(Path("a.mp4"), Path("a.avatar"), "", 64, 1.0, 0.0, None, "cpu")
+    footage: Any = SimpleNamespace(validation=None)
+    return _train(training, footage, options, 0.0, budget)  # type: ignore[arg-type]
+
+
+def test_a_quick_look_is_taken_every_minute(monkeypatch: pytest.MonkeyPatch, kept: list[float]) -> None:
+    training = InventedTraining(1.0, [20.0])
+    assert trained(training, 300.0, monkeypatch)[1]
+    assert training.looks[0] == 60.0
+    assert all(58.0 <= second - first <= 62.0 for first, second in pairwise(training.looks[:-1]))
+    assert len(kept) == 4
+
+
+def test_a_slow_look_takes_a_tenth_of_the_time_at_most(monkeypatch: pytest.MonkeyPatch, kept: list[float]) -> None:
+    training = InventedTraining(40.0, [20.0])
+    spent, finished = trained(training, 2000.0, monkeypatch)
+    assert finished
+    assert len(training.looks) * 40.0 < 0.15 * spent
+    gaps = [second - first for first, second in pairwise(training.looks)]
+    assert all(gap >= 400.0 for gap in gaps[:-1])
+    # What is kept does not wait for a look.
+    assert len(kept) > 20
+
+
+def test_the_best_look_decides(monkeypatch: pytest.MonkeyPatch, kept: list[float]) -> None:
+    training = InventedTraining(1.0, [20.0, 25.0, 24.0])
+    trained(training, 240.0, monkeypatch)
+    assert len(training.looks) >= 3
+    assert int(training.restored["steps"]) == round(training.looks[1]) - 1

@@ -1,0 +1,80 @@
+"""How a sender sends, by tables of what the network does to it."""
+
+import pytest
+
+from app.sending_policy import (
+    MOST_PATIENCE,
+    MOST_REPEATS,
+    PATIENCE,
+    REMAINING,
+    STEP_SECONDS,
+    Plan,
+    SendingPolicy,
+    frames_of,
+    repeats_of,
+)
+from codec.operating_point import FINEST, NORMAL, OPERATING_POINTS, THRIFTY
+from signaling.link import LinkState
+
+CALM, SLOW = LinkState(), LinkState(queueing=0.5)
+
+
+def run(policy, link, seconds, start):
+    """Return the plans of so many seconds, four a second, and the time at their end."""
+    times = [start + 0.25 * index for index in range(int(4 * seconds))]
+    return [policy.plan(link, now) for now in times], start + seconds
+
+
+@pytest.mark.parametrize("point", OPERATING_POINTS)
+def test_on_a_good_network_it_is_as_chosen(point):
+    plans, _ = run(SendingPolicy(point), CALM, 60, 0.0)
+    assert set(plans) == {Plan(point, frames_of(point), 0)}
+
+
+def test_frames_wait_no_longer_than_the_point_allows():
+    assert [frames_of(point) for point in (FINEST, NORMAL, THRIFTY)] == [1, 1, 2]
+
+
+@pytest.mark.parametrize(("loss", "repeats"), [(0.0, 0), (0.0005, 0), (0.01, 1), (0.05, 2), (0.1, 3), (0.3, 4), (1, 4)])
+def test_repetitions_leave_hardly_anything_lost(loss, repeats):
+    assert repeats_of(loss) == repeats
+    assert loss ** (repeats + 1) <= REMAINING or repeats == MOST_REPEATS
+    assert SendingPolicy().plan(LinkState(loss=loss), 0.0).repeats == repeats
+
+
+@pytest.mark.parametrize("trouble", [SLOW, LinkState(held_back=3)])
+def test_a_network_that_is_too_slow_is_sent_less_step_by_step(trouble):
+    plans, _ = run(SendingPolicy(), trouble, 10, 0.0)
+    steps = list(dict.fromkeys(plans))
+    assert steps == [Plan(NORMAL, 2), Plan(THRIFTY, 2), Plan(THRIFTY, 4)]
+    assert plans.index(Plan(THRIFTY, 2)) == 4 * STEP_SECONDS
+
+
+def test_it_goes_back_when_the_queue_has_been_empty_for_a_while():
+    policy = SendingPolicy(FINEST)
+    plans, now = run(policy, SLOW, 3, 0.0)
+    assert plans[-1].point is THRIFTY
+    plans, now = run(policy, CALM, 3 * PATIENCE, now)
+    assert plans[0].point is THRIFTY
+    assert plans[-1] == Plan(FINEST, 1)
+
+
+def test_what_does_not_last_is_tried_less_and_less_often():
+    policy, now, changes = SendingPolicy(), 0.0, 0
+    before = None
+    for index in range(4 * 600):
+        now = 0.25 * index
+        # The network carries two frames a message and no more.
+        carries = before is None or before.frames >= 2
+        plan = policy.plan(CALM if carries else SLOW, now)
+        changes += before is not None and plan != before
+        before = plan
+    # Each try costs two changes; ten minutes have room for ten tries a minute apart and a few at the beginning.
+    assert changes <= 2 * (600 / MOST_PATIENCE + 5)
+    assert policy._patience == MOST_PATIENCE
+
+
+def test_repetitions_are_few_where_the_network_is_too_slow():
+    policy = SendingPolicy()
+    plans, _ = run(policy, LinkState(loss=0.4, queueing=1.0), 10, 0.0)
+    assert [plan.repeats for plan in dict.fromkeys(plans)] == [3, 2, 1]

@@ -1,0 +1,50 @@
+"""What a receiver renders before the first packet, by an invented clock."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app import receiver
+from app.receiver import Receiver
+from codec.face_state import FaceState
+from renderer.budget import FrameBudget
+from tests.e2e.small_avatar import SmallAvatar
+
+
+class SlowAvatar(SmallAvatar):
+    """Takes so many seconds a pixel, and half a second more the first time."""
+
+    def __init__(self, pixel_seconds: float):
+        super().__init__()
+        self.pixel_seconds, self.now = pixel_seconds, 0.5
+        self.sizes: list[tuple[int, int]] = []
+
+    def render(self, state: FaceState, width: int, height: int) -> NDArray[np.uint8]:
+        self.now += self.pixel_seconds * width * height + (0.0 if self.sizes else 0.5)
+        self.sizes.append((width, height))
+        return np.zeros((height, width, 3), np.uint8)
+
+
+def warmed_up(pixel_seconds: float, monkeypatch: pytest.MonkeyPatch) -> tuple[SlowAvatar, FrameBudget]:
+    avatar, budget = SlowAvatar(pixel_seconds), FrameBudget(25.0)
+    monkeypatch.setattr(receiver, "time", SimpleNamespace(perf_counter=lambda: avatar.now, monotonic=lambda: 0.0))
+    made: Any = Receiver(avatar, budget, device="test", size=(512, 384))
+    made._warm_up()
+    return avatar, budget
+
+
+@pytest.mark.parametrize("pixel_seconds", [1e-8, 2e-6, 5e-5])
+def test_a_usual_field_is_warmed_up_at_the_windows_size(pixel_seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    avatar, budget = warmed_up(pixel_seconds, monkeypatch)
+    assert avatar.sizes[-1] == (512, 384)
+    assert budget.choose(512, 384) == (512, 384)
+
+
+def test_a_field_that_takes_minutes_is_asked_for_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    avatar, budget = warmed_up(1e-3, monkeypatch)
+    assert max(avatar.sizes) == (86, 64)
+    assert budget.choose(512, 384) == (86, 64)
+    assert avatar.now < 10.0

@@ -1,0 +1,76 @@
+"""Prediction tables of the faces of tests/codec/faces.py, and a call in which packets meet their fates."""
+
+from functools import cache
+
+import numpy as np
+
+from codec.decoder import FrameDecoder
+from codec.encoder import FrameEncoder
+from codec.errors import PacketError
+from codec.operating_point import OPERATING_POINTS
+from codec.prediction import CLASSES, GAPS, GROUPS, PointTables, PredictionTables
+from codec.prediction_fitting import fit_prediction
+from codec.quantiser import STEP_SCALE, state_parameters
+from tests.codec.faces import AVATAR, face_states, fitted_tables, literal_tables
+
+
+def parameters_of(states):
+    return np.stack([state_parameters(state, len(state.expression)) for state in states])
+
+
+def coupled_metric(size, seed=3):
+    """Return a metric of a picture in which every number acts on the same pixels as its neighbours."""
+    derivative = np.random.default_rng(seed).normal(size=(3 * size // 2, size))
+    return derivative.T @ derivative / size
+
+
+@cache
+def fitted_prediction():
+    """Return tables fitted to the same 20 seconds as `fitted_tables`."""
+    return fit_prediction(parameters_of(face_states(500)), fitted_tables().quantiser.steps / STEP_SCALE)
+
+
+def literal_prediction():
+    """Return small tables of written-out integers, for vectors that no fit can change."""
+    quantiser = literal_tables().quantiser
+    size = len(quantiser.steps)
+    numbers = np.arange(size)
+    gaps = np.arange(GAPS)[:, None]
+    lower = np.tril(np.ones((size, size), np.int64), -1)
+    points = tuple(
+        PointTables(
+            hold=4096 - 100 * gaps - 7 * numbers - index,
+            trend=np.stack([4096 - 90 * gaps + 0 * numbers, 2000 - 100 * gaps - 11 * numbers + index], axis=1),
+            rows=np.stack([8 + gaps // 3 + numbers % 3, 7 + gaps // 3 + numbers % 4]),
+            edges=np.array([[100, 200, 400, 800], [50, 100, 200, 400], [60, 120, 240, 480]]),
+            shifts=np.array([[-2, -1, 0, 1, 2], [-1, 0, 0, 1, 3], [-3, -1, 0, 2, 4]]),
+        )
+        for index in range(len(OPERATING_POINTS))
+    )
+    assert points[0].shifts.shape == (len(GROUPS), CLASSES)
+    innovation = lower * (60 * ((numbers[:, None] + 2 * numbers) % 7) - 150)
+    feedback = lower * (80 * ((2 * numbers[:, None] + numbers) % 5) - 160)
+    centres = 64 * np.array(literal_tables().centres)
+    return PredictionTables(quantiser, centres, innovation, feedback, points)
+
+
+def call(tables=None, prediction=None, sequence=0):
+    """Return both ends of one."""
+    tables, prediction = tables or fitted_tables(), prediction or fitted_prediction()
+    encoder = FrameEncoder(tables, AVATAR, sequence=sequence, prediction=prediction)
+    return encoder, FrameDecoder(tables, AVATAR, prediction=prediction)
+
+
+def same_record(encoder, decoder):
+    """Whether both sides have the same of the frame decoded last."""
+    received = decoder.record(decoder.sequence)
+    sent = encoder.record(encoder.sequence - (encoder.sequence - decoder.sequence) % 65536)
+    return received is not None and sent is not None and received.check == sent.check
+
+
+def decodes(decoder, data, now):
+    """Return the state in a packet, None where it is refused."""
+    try:
+        return decoder.decode(data, now)
+    except PacketError:
+        return None
