@@ -161,7 +161,7 @@ def profile_frames(
     frames, total = len(times), sum(times)
     spent = {**clock.seconds, REST: total - sum(clock.seconds.values())}
     of_backend = {"triton": (*FUSED, REST), "compiled": ("blend", *COMPILED, REST), "torch": STAGES}
-    stages = of_backend[avatar.field.fastest()]
+    stages = of_backend[fast_field(avatar).fastest()]
     return {
         "frames": frames,
         "frame_ms": rounded(1e3 * total / frames),

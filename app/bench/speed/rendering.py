@@ -47,13 +47,13 @@ class FrameTimer:
         return finished - started, time.perf_counter() - finished
 
     def parity(self, states: "Sequence[FaceState]") -> dict[str, float] | None:
-        """Return how far the backend that renders is from plain torch; None where that is what renders.
+        """Return how far the backend that renders is from plain torch; None where nothing else renders.
 
         Returns:
             ``frames``; the ``largest`` difference of two 8-bit values, the ``share`` of them that are more than
             `ALIKE` apart, and the root of the mean square (``rms``).
         """
-        if self._avatar.field.fastest() == "torch":
+        if self.backend() in (None, "torch"):
             return None
         squares, apart, largest, values = 0.0, 0, 0, 0
         for state in states:
@@ -64,6 +64,13 @@ class FrameTimer:
             values += difference.numel()
         rms = rounded((squares / values) ** 0.5)
         return {"frames": len(states), "largest": largest, "share": rounded(apart / values), "rms": rms}
+
+    def backend(self) -> "Backend | None":
+        """Return what renders, or None where there is no choice: the field is not the fast one."""
+        from renderer.avatar import Avatar
+
+        field = self._avatar.field
+        return field.fastest() if isinstance(field, Avatar) else None
 
     def _picture(self, state: "FaceState", backend: "Backend") -> "torch.Tensor":
         import torch
@@ -85,7 +92,7 @@ class FrameTimer:
                 tensor(state.torso),
                 self._width,
                 self._height,
-                backend=backend,
+                **({} if self.backend() is None else {"backend": backend}),
             )
 
     def warm_up(self, states: "Sequence[FaceState]") -> None:
@@ -151,7 +158,7 @@ def job(arguments: dict[str, Any]) -> dict[str, Any]:
         "device_type": avatar.device.type,
         "size": height,
         "width": width,
-        "backend": avatar.field.fastest(),
+        "backend": timer.backend(),
         "parity": timer.parity(spread_out(states, COMPARED)),
         "threads": threads,
         "cores": available_cores(),
