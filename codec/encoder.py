@@ -121,7 +121,7 @@ class FrameEncoder:
 
     def waits_for(self, packet: Packet | PredictedPacket) -> bool:
         """Return whether later frames could be predicted from this one, and as yet are from none."""
-        return self._prediction is not None and isinstance(packet, Packet) and packet.header.present
+        return self.predicts and self._prediction is not None and isinstance(packet, Packet) and packet.header.present
 
     def record(self, sequence: int) -> FrameRecord | None:
         """Return what is kept of a frame that was sent, by its unwrapped number, if it is."""

@@ -53,7 +53,7 @@ class FrameTimer:
             ``frames``; the ``largest`` difference of two 8-bit values, the ``share`` of them that are more than
             `ALIKE` apart, and the root of the mean square (``rms``).
         """
-        if self.backend() in (None, "torch"):
+        if self._avatar.field.fastest() == "torch":
             return None
         squares, apart, largest, values = 0.0, 0, 0, 0
         for state in states:
@@ -64,13 +64,6 @@ class FrameTimer:
             values += difference.numel()
         rms = rounded((squares / values) ** 0.5)
         return {"frames": len(states), "largest": largest, "share": rounded(apart / values), "rms": rms}
-
-    def backend(self) -> "Backend | None":
-        """Return what renders, or None where there is no choice: the field is not the fast one."""
-        from renderer.avatar import Avatar
-
-        field = self._avatar.field
-        return field.fastest() if isinstance(field, Avatar) else None
 
     def _picture(self, state: "FaceState", backend: "Backend") -> "torch.Tensor":
         import torch
@@ -92,7 +85,7 @@ class FrameTimer:
                 tensor(state.torso),
                 self._width,
                 self._height,
-                **({} if self.backend() is None else {"backend": backend}),
+                backend=backend,
             )
 
     def warm_up(self, states: "Sequence[FaceState]") -> None:
@@ -158,7 +151,7 @@ def job(arguments: dict[str, Any]) -> dict[str, Any]:
         "device_type": avatar.device.type,
         "size": height,
         "width": width,
-        "backend": timer.backend(),
+        "backend": avatar.field.fastest(),
         "parity": timer.parity(spread_out(states, COMPARED)),
         "threads": threads,
         "cores": available_cores(),
