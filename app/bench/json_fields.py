@@ -39,6 +39,14 @@ class Fields:
             raise FieldError(f"it has schema {found}, and this nerfcall reads {schema}")
         return fields
 
+    @classmethod
+    def of_bench(cls, text: str | bytes, schema: int, bench: str) -> "Fields":
+        """Take apart the text of a file whose fields "schema" and "bench" must be those."""
+        fields = cls.of_file(text, schema)
+        if (found := fields.text("bench")) != bench:
+            raise FieldError(f"it is of the bench {found}")
+        return fields
+
     def __contains__(self, name: str) -> bool:
         return name in self._left
 
@@ -132,6 +140,11 @@ def _number(value: object, name: str, least: float) -> float:
     if not math.isfinite(number) or number < least:
         raise FieldError(f"{name} is out of range")
     return number
+
+
+def json_text(content: Mapping[str, Any]) -> str:
+    """Return the text of a file, the same for the same content. Raises ValueError for NaN and infinities."""
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def without_nan(figures: Mapping[str, float]) -> dict[str, float | None]:

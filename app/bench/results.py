@@ -4,14 +4,13 @@
 program's figures into the comparison by writing such files. The format is that of `Result`; its version is `SCHEMA`.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from app.bench.environment import Environment
-from app.bench.json_fields import FieldError, Fields, without_nan
+from app.bench.json_fields import FieldError, Fields, json_text, without_nan
 from app.errors import UserError
 from codec.errors import CodecError
 from codec.files import write_atomic
@@ -118,9 +117,8 @@ class Result:
         content["seconds"] = without_nan(self.seconds)
         if self.measuring:
             content["measuring"] = dict(self.measuring)
-        environment = {**asdict(self.environment), "versions": dict(self.environment.versions)}
-        content["environment"] = {name: value for name, value in environment.items() if value is not None}
-        return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        content["environment"] = environment_fields(self.environment)
+        return json_text(content)
 
     @classmethod
     def from_json(cls, text: str) -> "Result":
@@ -308,6 +306,12 @@ def digest_from(fields: Fields, name: str) -> str:
 
 def _groups(fields: Fields) -> dict[str, dict[str, float]]:
     return {name: fields.figures(name) for name in fields.names()}
+
+
+def environment_fields(environment: Environment) -> dict[str, Any]:
+    """Return an environment as files have it; :func:`environment_from` is the inverse."""
+    fields = {**asdict(environment), "versions": dict(environment.versions)}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def environment_from(fields: Fields) -> Environment:

@@ -4,15 +4,14 @@ Its object has "schema", "bench" ("fields"), "clip", "size", "seconds" and "envi
 and what the fields of `FieldRecord` say.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from app.bench.environment import Environment
-from app.bench.json_fields import FieldError, Fields, without_nan
-from app.bench.results import Clip, ResultError, clip_from, environment_from, name_part, read_file
+from app.bench.json_fields import FieldError, Fields, json_text, without_nan
+from app.bench.results import Clip, ResultError, clip_from, environment_fields, environment_from, name_part, read_file
 
 SCHEMA: Final = 1
 BENCH: Final = "fields"
@@ -74,7 +73,6 @@ class FieldRecord:
         Raises:
             ValueError: a figure is infinite.
         """
-        environment = {**asdict(self.environment), "versions": dict(self.environment.versions)}
         content: dict[str, Any] = {
             "schema": SCHEMA,
             "bench": BENCH,
@@ -85,11 +83,11 @@ class FieldRecord:
             "parameters": self.parameters,
             "checks": [without_nan(asdict(check)) for check in self.checks],
             "seconds": without_nan(self.seconds),
-            "environment": {name: value for name, value in environment.items() if value is not None},
+            "environment": environment_fields(self.environment),
         }
         if self.shipped is not None:
             content["shipped"] = without_nan(asdict(self.shipped))
-        return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return json_text(content)
 
     @classmethod
     def from_json(cls, text: str) -> "FieldRecord":
@@ -98,9 +96,7 @@ class FieldRecord:
         Raises:
             FieldError: it is something else; the message says what and where.
         """
-        fields = Fields.of_file(text, SCHEMA)
-        if (bench := fields.text("bench")) != BENCH:
-            raise FieldError(f"it is of the bench {bench}")
+        fields = Fields.of_bench(text, SCHEMA, BENCH)
         record = cls(
             clip=clip_from(fields.within("clip")),
             size=fields.integer("size", least=1),

@@ -4,15 +4,14 @@ Each object has "schema", "bench" ("loss"), "clip", "seconds" and "environment" 
 the fields of `LossRecord` say.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from app.bench.environment import Environment
-from app.bench.json_fields import FieldError, Fields, without_nan
-from app.bench.results import Clip, clip_from, environment_from, name_part, read_file
+from app.bench.json_fields import Fields, json_text, without_nan
+from app.bench.results import Clip, clip_from, environment_fields, environment_from, name_part, read_file
 
 SCHEMA: Final = 1
 BENCH: Final = "loss"
@@ -65,7 +64,6 @@ class LossRecord:
         Raises:
             ValueError: a figure is infinite.
         """
-        environment = {**asdict(self.environment), "versions": dict(self.environment.versions)}
         content: dict[str, Any] = {
             "schema": SCHEMA,
             "bench": BENCH,
@@ -74,11 +72,11 @@ class LossRecord:
             "how": self.how,
             "figures": without_nan(self.figures),
             "seconds": without_nan(self.seconds),
-            "environment": {name: value for name, value in environment.items() if value is not None},
+            "environment": environment_fields(self.environment),
         }
         if self.other_cores is not None:
             content["other_cores"] = self.other_cores
-        return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return json_text(content)
 
     @classmethod
     def from_json(cls, text: str) -> "LossRecord":
@@ -87,9 +85,7 @@ class LossRecord:
         Raises:
             FieldError: it is something else; the message says what and where.
         """
-        fields = Fields.of_file(text, SCHEMA)
-        if (bench := fields.text("bench")) != BENCH:
-            raise FieldError(f"it is of the bench {bench}")
+        fields = Fields.of_bench(text, SCHEMA, BENCH)
         record = cls(
             clip=clip_from(fields.within("clip")),
             network=fields.text("network"),

@@ -4,15 +4,23 @@ Its object has "schema", "bench" ("tracking"), "clip", "seconds" and "environmen
 what the fields of `TrackingRecord` say.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from app.bench.environment import Environment
-from app.bench.json_fields import FieldError, Fields, without_nan
-from app.bench.results import Clip, ResultError, clip_from, digest_from, environment_from, name_part, read_file
+from app.bench.json_fields import FieldError, Fields, json_text, without_nan
+from app.bench.results import (
+    Clip,
+    ResultError,
+    clip_from,
+    digest_from,
+    environment_fields,
+    environment_from,
+    name_part,
+    read_file,
+)
 
 SCHEMA: Final = 1
 BENCH: Final = "tracking"
@@ -64,7 +72,6 @@ class TrackingRecord:
         Raises:
             ValueError: a figure is infinite.
         """
-        environment = {**asdict(self.environment), "versions": dict(self.environment.versions)}
         content: dict[str, Any] = {
             "schema": SCHEMA,
             "bench": BENCH,
@@ -73,11 +80,11 @@ class TrackingRecord:
             "figures": without_nan(self.figures),
             "seconds": without_nan(self.seconds),
             "code_sha256": self.code_sha256,
-            "environment": {name: value for name, value in environment.items() if value is not None},
+            "environment": environment_fields(self.environment),
         }
         if self.other_cores is not None:
             content["other_cores"] = self.other_cores
-        return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return json_text(content)
 
     @classmethod
     def from_json(cls, text: str) -> "TrackingRecord":
@@ -86,9 +93,7 @@ class TrackingRecord:
         Raises:
             FieldError: it is something else; the message says what and where.
         """
-        fields = Fields.of_file(text, SCHEMA)
-        if (bench := fields.text("bench")) != BENCH:
-            raise FieldError(f"it is of the bench {bench}")
+        fields = Fields.of_bench(text, SCHEMA, BENCH)
         clip = clip_from(fields.within("clip"))
         tracked = fields.integer("tracked")
         if tracked > clip.frames:
