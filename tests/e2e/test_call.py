@@ -337,7 +337,8 @@ async def test_frames_are_predicted_from_what_has_reached_the_receiver(server):
 async def test_lost_packets_leave_no_packet_that_cannot_be_decoded(server):
     avatar = SmallAvatar()
     receiver, sender = make_receiver(avatar), Sender(avatar, recorded(wandering_states()))
-    await call(server, sender, receiver, 4.0, Impairment(loss=0.2))
+    # Long enough for a handshake that loses several of its messages, each repeated after a longer time than the last.
+    await call(server, sender, receiver, 10.0, Impairment(loss=0.2))
     assert receiver.packets_damaged == 0
     assert receiver.meter.summary()["frames_received"] > 50
 
