@@ -205,6 +205,7 @@ def check_avatar(avatar: Avatar) -> None:
     for name, value in avatar.state_dict().items():
         if value.is_floating_point() and not bool(value.isfinite().all()):
             raise FieldFileError(f"the avatar's {name} holds numbers that are not finite")
-    span = avatar.grid.box_max - avatar.grid.box_min
-    if not bool(((span > 1.0) & (span < 200.0)).all()):
-        raise FieldFileError("the avatar's box is no head's")
+    for low, high in ((avatar.grid.box_min, avatar.grid.box_max), (avatar.head.box_min, avatar.head.box_max)):
+        span = high - low
+        if not bool(((span > 1.0) & (span < 200.0)).all()):
+            raise FieldFileError("the avatar's box is no head's")

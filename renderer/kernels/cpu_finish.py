@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 from numba import njit, types
 
-from renderer.kernels.cpu_vector import FAST, NUMBER, NUMBER_BYTES, ROWS, WIDTH, exp, layer, texel_reader
+from renderer.kernels.cpu_vector import FAST, NUMBER, NUMBER_BYTES, ROWS, WIDTH, exp, layer, texel, texel_reader
 
 CHANNELS: Final = 8
 """Of the torso's plane."""
@@ -113,7 +113,7 @@ def finish(
             v = motion[1] + shifted_u * motion[6] + shifted_v * motion[7]
             lx = min(max(u * lattice_limit, _F(0.0)), lattice_limit)
             ly = min(max(v * lattice_limit, _F(0.0)), lattice_limit)
-            ix, iy = min(np.int64(lx), lattice - 2), min(np.int64(ly), lattice - 2)
+            ix, iy = texel(lx, lattice), texel(ly, lattice)
             fx, fy = lx - _F(ix), ly - _F(iy)
             upper = offsets[iy, ix, 0] + fx * (offsets[iy, ix + 1, 0] - offsets[iy, ix, 0])
             lower = offsets[iy + 1, ix, 0] + fx * (offsets[iy + 1, ix + 1, 0] - offsets[iy + 1, ix, 0])
@@ -122,7 +122,7 @@ def finish(
             lower = offsets[iy + 1, ix, 1] + fx * (offsets[iy + 1, ix + 1, 1] - offsets[iy + 1, ix, 1])
             v += _F(0.5) * (upper + fy * (lower - upper))
             px, py = min(max(u * limit, _F(0.0)), limit), min(max(v * limit, _F(0.0)), limit)
-            ix, iy = min(np.int64(px), size - 2), min(np.int64(py), size - 2)
+            ix, iy = texel(px, size), texel(py, size)
             corner = plane.ctypes.data + iy * row_bytes + ix * 4 * CHANNELS
             target = features.ctypes.data + gathered * CHANNELS * NUMBER_BYTES
             _read_texels(corner, 4 * CHANNELS, row_bytes, px - _F(ix), py - _F(iy), target)

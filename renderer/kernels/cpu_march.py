@@ -16,6 +16,7 @@ from renderer.kernels.cpu_vector import (
     exp,
     layer,
     softplus,
+    texel,
     texel_reader,
 )
 
@@ -169,14 +170,14 @@ def march(
                 px = min(max((pose[0] + middle * rays[ray, 0] - box[0, 0]) * box[1, 0], _F(0.0)), limit)
                 py = min(max((pose[1] + middle * rays[ray, 1] - box[0, 1]) * box[1, 1], _F(0.0)), limit)
                 pz = min(max((pose[2] + middle * rays[ray, 2] - box[0, 2]) * box[1, 2], _F(0.0)), limit)
-                ix, iy, iz = min(np.int64(px), size - 2), min(np.int64(py), size - 2), min(np.int64(pz), size - 2)
+                ix, iy, iz = texel(px, size), texel(py, size), texel(pz, size)
                 fx, fy, fz = px - _F(ix), py - _F(iy), pz - _F(iz)
                 target = features.ctypes.data + place * FEATURES * NUMBER_BYTES
-                texel = 4 * CHANNELS
+                stride = 4 * CHANNELS
                 part = CHANNELS * NUMBER_BYTES
-                _read_texels(front + iy * row_bytes + ix * texel, texel, row_bytes, fx, fy, target)
-                _read_texels(across + iy * row_bytes + iz * texel, texel, row_bytes, fz, fy, target + part)
-                _read_texels(above + iz * row_bytes + ix * texel, texel, row_bytes, fx, fz, target + 2 * part)
+                _read_texels(front + iy * row_bytes + ix * stride, stride, row_bytes, fx, fy, target)
+                _read_texels(across + iy * row_bytes + iz * stride, stride, row_bytes, fz, fy, target + part)
+                _read_texels(above + iz * row_bytes + ix * stride, stride, row_bytes, fx, fz, target + 2 * part)
             for tile in range(0, open_rays, ROWS):
                 for row in range(ROWS):
                     rows[row] = features.ctypes.data + (tile + row) * FEATURES * NUMBER_BYTES

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numba import njit, types
 
-from renderer.kernels.cpu_vector import FAST, exp
+from renderer.kernels.cpu_vector import FAST, exp, texel
 
 _F = np.float32
 _BLOCKED: Final = _F(16.0)
@@ -110,7 +110,7 @@ def search(
                 px = min(max(start_x + middle * step_x, _F(0.0)), limit)
                 py = min(max(start_y + middle * step_y, _F(0.0)), limit)
                 pz = min(max(start_z + middle * step_z, _F(0.0)), limit)
-                ix, iy, iz = min(np.int64(px), size - 2), min(np.int64(py), size - 2), min(np.int64(pz), size - 2)
+                ix, iy, iz = texel(px, size), texel(py, size), texel(pz, size)
                 at = iz * behind + iy * down + ix
                 reached = index + 2
                 if occupied[at] == 0:

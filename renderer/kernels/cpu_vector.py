@@ -284,6 +284,15 @@ _LOG1P: Final = tuple(
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
+def texel(place: Any, size: Any) -> Any:
+    """Return the texel before a place of [0, size - 1], at most the last but one; for NaN the first.
+
+    An avatar's numbers, all finite, may yet lead to NaN, which no clamp keeps within bounds: as an integer it is any.
+    """
+    return min(np.int64(place), size - 2) if place >= _F(0.0) else np.int64(0)
+
+
+@njit(inline="always")  # type: ignore[untyped-decorator]
 def exp(x: Any) -> Any:
     """Return e^x of a float32 to a relative 2e-7, for x in [-87, 87], to which it is clamped.
 

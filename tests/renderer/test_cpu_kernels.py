@@ -1,6 +1,8 @@
 """The compiled stages against their twins in plain torch."""
 
 import ast
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -148,6 +150,33 @@ def test_planes_of_one_texel_are_left_to_torch(monkeypatch: pytest.MonkeyPatch) 
     assert cpu.supports(avatar)
     monkeypatch.setattr(avatar.torso, "shape", replace(avatar.torso.shape, resolution=1))
     assert not cpu.supports(avatar)
+
+
+def test_a_place_that_is_no_number_reads_nothing_out_of_bounds() -> None:
+    # In a process of its own, which such a reading would end.
+    code = """
+import torch
+from app.assets import cache_folder
+from renderer.kernels import cpu
+from tests.renderer.test_cpu_kernels import ROTATION, TRANSLATION, scene
+assert cpu.prepare(cache_folder() / "kernels")
+avatar, view, window, planes = scene(90)
+place = avatar, view, window, ROTATION, torch.full((3,), torch.nan)
+edges, opacity = cpu.search(*place, 5, 40)
+edges, opacity = torch.full_like(edges, torch.nan), torch.ones_like(opacity)
+print(tuple(cpu.march(avatar, planes, *place[1:], edges, opacity)[0].shape) == (window.height, window.width, 3))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (ended.returncode, ended.stdout) == (0, "True\n"), ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("place", "found"), [(0.0, 0), (0.9, 0), (5.5, 5), (62.0, 62), (63.0, 62), (float("nan"), 0), (float("-inf"), 0)]
+)
+def test_the_texel_before_a_place(place: float, found: int) -> None:
+    from renderer.kernels.cpu_vector import texel  # The compiler, which is not loaded before it is wanted.
+
+    assert texel(np.float32(place), 64) == found
 
 
 def test_the_compiler_is_not_loaded_before_it_is_wanted() -> None:

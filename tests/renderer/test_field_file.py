@@ -136,6 +136,16 @@ def test_numbers_that_are_not_finite_are_refused() -> None:
         open_fields(packed.base).avatar(packed.planes, WHOLE)
 
 
+def test_a_box_without_extent_is_refused() -> None:
+    for part in ("head", "grid"):
+        avatar = small_avatar()
+        box = getattr(avatar, part)
+        box.box_max.copy_(box.box_min)
+        packed = pack_fields(avatar)
+        with pytest.raises(FieldFileError, match="no head's"):
+            open_fields(packed.base).avatar(packed.planes, WHOLE)
+
+
 def changed(without: str | None = None, **description: str) -> bytes:
     container = lzma.decompress(PACKED.base)
     tensors = load(container)
