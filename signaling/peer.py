@@ -19,12 +19,13 @@ from signaling.client import Rendezvous, is_loopback
 from signaling.clock import ClockOffset
 from signaling.datagrams import DatagramMeter, gathering
 from signaling.dtls import short_records
+from signaling.dtls_flights import DtlsFlights
 from signaling.errors import PeerLeft, SignalingError
 from signaling.ice_servers import IceServers
 from signaling.impairment import Impairment
 from signaling.liveness import SILENT_SECONDS, TICK_SECONDS, Liveness
 from signaling.messages import Description
-from signaling.sctp import call_sctp
+from signaling.sctp import call_sctp, sctp_of
 from signaling.statistics import ChannelCounter, WireCounter
 
 CONNECT_SECONDS: Final = 20.0
@@ -97,6 +98,7 @@ class Peer:
             self._connection = RTCPeerConnection(RTCConfiguration(iceServers=ice.for_aiortc()))
         with call_sctp():
             self._control = ControlChannel(self._connection, time.monotonic)
+        self._flights = DtlsFlights(sctp_of(self._connection).transport.transport)
         self._face = FaceChannel(self._connection)
         self._clock = ClockOffset()
         self._liveness = Liveness()
@@ -369,6 +371,7 @@ class Peer:
         self._finish("the call was ended here", farewell=True)
         for task in self._tasks:
             task.cancel()
+        self._flights.stop()
         # A TURN server that does not answer would hold up the goodbye for half a minute.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(2.0):

@@ -43,8 +43,10 @@ from aiortc.rtcsctptransport import (
     Chunk,
     DataChunk,
     ForwardTsnChunk,
+    InitChunk,
     RTCSctpTransport,
     SackChunk,
+    serialize_packet,
 )
 from aiortc.utils import uint32_gt
 
@@ -171,6 +173,12 @@ class CallSctpTransport(RTCSctpTransport):
                 self._forwarding = asyncio.get_running_loop().call_later(FORWARD_SECONDS, self._forward_late)
         elif isinstance(chunk, DataChunk):
             await super()._send_chunk(_Together([*await self._companions(len(bytes(chunk))), chunk]))
+        elif isinstance(chunk, InitChunk):
+            # Its tag is 0 (RFC 9260, section 8.5.1). aiortc repeats it under the tag that it has learned from the other
+            # side's INIT meanwhile, and refuses such a one: with both INIT ACKs lost, two sides never come together.
+            assert self._remote_port is not None
+            packet = serialize_packet(self._local_port, self._remote_port, 0, chunk)
+            await self.transport._send_data(packet)  # type: ignore[no-untyped-call]
         else:
             await super()._send_chunk(chunk)
 

@@ -23,7 +23,7 @@ from codec.frame_record import FrameHistory
 from codec.operating_point import FINEST, NORMAL, OPERATING_POINTS, THRIFTY
 from signaling.identity import OwnerKey, create_owner_key
 from signaling.impairment import Impairment
-from signaling.peer import PEER_HAS_LEFT
+from signaling.peer import PEER_HAS_LEFT, Ending
 from tests.e2e.small_avatar import PlainBudget, SmallAvatar, wandering_states
 
 KEYS = {
@@ -337,8 +337,9 @@ async def test_frames_are_predicted_from_what_has_reached_the_receiver(server):
 async def test_lost_packets_leave_no_packet_that_cannot_be_decoded(server):
     avatar = SmallAvatar()
     receiver, sender = make_receiver(avatar), Sender(avatar, recorded(wandering_states()))
-    # Long enough for a handshake that loses several of its messages, each repeated after a longer time than the last.
-    await call(server, sender, receiver, 10.0, Impairment(loss=0.2))
+    received, sent, _ = await call(server, sender, receiver, 4.0, Impairment(loss=0.2))
+    assert isinstance(received, Ending), received
+    assert isinstance(sent, Ending), sent
     assert receiver.packets_damaged == 0
     assert receiver.meter.summary()["frames_received"] > 50
 

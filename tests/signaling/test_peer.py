@@ -107,8 +107,8 @@ async def test_connecting_through_loss(meet, monkeypatch):
     monkeypatch.setattr(
         peer_module, "DatagramMeter", lambda how: datagrams.DatagramMeter(how, random.Random(next(seeds)))
     )
-    pairs = [await meet(impairment=Impairment(loss=0.08)) for _ in range(2)]
-    assert all(peer.statistics.connect_seconds < 15.0 for pair in pairs for peer in pair)
+    pairs = [await meet(impairment=Impairment(loss=0.15)) for _ in range(2)]
+    assert all(peer.statistics.connect_seconds < 10.0 for pair in pairs for peer in pair)
     assert sum(peer.statistics.wire.datagrams_dropped for pair in pairs for peer in pair) > 5
 
 

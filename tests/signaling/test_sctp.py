@@ -8,6 +8,8 @@ from aiortc import RTCPeerConnection
 from aiortc.rtcsctptransport import (
     DataChunk,
     ForwardTsnChunk,
+    InitAckChunk,
+    InitChunk,
     RTCSctpTransport,
     SackChunk,
     parse_packet,
@@ -130,6 +132,32 @@ async def test_gap_blocks_of_a_hostile_peer_cost_nothing():
     assert time.perf_counter() - began < 0.05
     assert told == []
     await close(transport)
+
+
+async def test_two_sides_come_together_though_their_first_answers_to_each_other_were_lost(meet, monkeypatch):
+    answers = []
+    send = CallSctpTransport._send_chunk
+
+    async def lose_the_first_answers(self, chunk):
+        if isinstance(chunk, InitAckChunk):
+            answers.append(self)
+            if answers.count(self) == 1:
+                return
+        await send(self, chunk)
+
+    monkeypatch.setattr(CallSctpTransport, "_send_chunk", lose_the_first_answers)
+    a, _ = await meet()
+    # Otherwise the first answer did not cross the other side's.
+    assert len(set(answers)) == 2
+    assert 0.4 < a.statistics.connect_seconds < 3.0
+
+
+async def test_an_init_has_no_tag_though_the_tag_of_the_other_side_is_known():
+    transport = CallSctpTransport(Wire())
+    transport._remote_port, transport._remote_verification_tag = 5000, 1234
+    for kind, tag in ((InitChunk, 0), (InitAckChunk, 1234)):
+        await transport._send_chunk(kind())
+        assert parse_packet(transport.transport.sent[-1])[2] == tag
 
 
 async def test_connections_outside_a_call_have_the_transport_of_aiortc():
