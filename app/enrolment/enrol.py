@@ -10,16 +10,19 @@ from types import FrameType
 
 import torch
 
+from app.assets import AssetError
 from app.avatar import choose_device, device_name
 from app.enrolment.checkpoint import Checkpoint, CheckpointError
 from app.enrolment.export import Measured, finish
 from app.enrolment.fields import FIELDS, Training
 from app.enrolment.footage import EnrolmentFootage, collect_footage
 from app.errors import UserError
+from app.lpips_weights import load_perceptual_loss
 from app.owner_keys import make_owner_key
 from app.progress import Progress
 from codec.embedding import Embedding, ExpressionEmbedding, PlainExpression
 from renderer.process_settings import flush_denormals, keep_buffers_mapped
+from renderer.training.perceptual import PerceptualLoss
 
 CHECKPOINT_SUFFIX = ".training"
 CHECK_SECONDS = 60.0
@@ -97,10 +100,11 @@ def enrol(options: EnrolmentOptions, say: Callable[[str], None]) -> Measured:
     length = f"{options.minutes:g} minutes in all" if options.steps is None else f"{options.steps} steps"
     say(f"enrolling at {options.size}² on {device_name(device)}, {length}")
     earlier = _earlier(options)
+    perceptual = _perceptual_loss(say)
     footage = collect_footage(str(options.clip), options.start, options.stop, options.size)
     embedding: Embedding = ExpressionEmbedding() if options.variant.embedded else PlainExpression()
     embedding.initialise(footage.training.expressions)
-    trainer = FIELDS[options.variant.field](footage, embedding, options.variant.consistency_code, device)
+    trainer = FIELDS[options.variant.field](footage, embedding, options.variant.consistency_code, device, perceptual)
     spent = 0.0
     if earlier is not None:
         _restore(trainer, earlier, options)
@@ -118,6 +122,14 @@ def enrol(options: EnrolmentOptions, say: Callable[[str], None]) -> Measured:
     else:
         say(f"stopped early: the same command goes on from {options.checkpoint}")
     return measured
+
+
+def _perceptual_loss(say: Callable[[str], None]) -> PerceptualLoss | None:
+    try:
+        return load_perceptual_loss()
+    except AssetError as error:
+        say(f"training without the perceptual loss, so that hair and skin come out smoother: {error}")
+        return None
 
 
 def _earlier(options: EnrolmentOptions) -> Checkpoint | None:
@@ -145,13 +157,13 @@ def _train(
 ) -> tuple[float, bool]:
     """Train until the budget (seconds in all, ``spent`` of them before; or steps) is used or an interrupt comes.
 
-    The trainer ends with the field whose head was best on the validation frames.
+    The trainer ends with the field that was best on the validation frames.
 
     Returns:
         Seconds trained in all, and whether the budget was used up.
     """
     best: dict[str, torch.Tensor] | None = None
-    best_psnr, note = -float("inf"), ""
+    least, note = float("inf"), ""
     checked = kept = spent
     next_check = CHECK_SECONDS
     loss = 0.0
@@ -176,9 +188,8 @@ def _train(
                 quality = trainer.evaluate(footage.validation)
                 note = f", unseen {quality.psnr:.2f} dB, head {quality.head_psnr:.2f} dB"
                 show()
-                # The head decides: a torso that moves on its own scores best when it is blurred.
-                if quality.head_psnr > best_psnr:
-                    best_psnr, best = quality.head_psnr, trainer.state()
+                if quality.loss < least:
+                    least, best = quality.loss, trainer.state()
                 next_check = max(CHECK_SECONDS, CHECK_SHARE * (time.monotonic() - started))
                 spent += time.monotonic() - started
                 checked = spent

@@ -12,20 +12,35 @@ from renderer.head_field import HeadFieldShape
 from renderer.paper.avatar import PaperShape
 from renderer.training.field_training import FieldTraining
 from renderer.training.paper_trainer import PaperTrainer, PaperTrainingSettings
+from renderer.training.perceptual import PerceptualLoss
 from renderer.training.trainer import Trainer, TrainingSettings
 
 Training = FieldTraining[Any]
-Start = Callable[[EnrolmentFootage, Embedding, bool, torch.device], Training]
-"""From footage, embedding, whether the consistency code is learned, and device to an untrained field."""
+Start = Callable[[EnrolmentFootage, Embedding, bool, torch.device, PerceptualLoss | None], Training]
+"""From footage, embedding, whether the consistency code is learned, device and LPIPS to an untrained field."""
 
 
-def _fast(footage: EnrolmentFootage, embedding: Embedding, consistency_code: bool, device: torch.device) -> Training:
+def _fast(
+    footage: EnrolmentFootage,
+    embedding: Embedding,
+    consistency_code: bool,
+    device: torch.device,
+    perceptual: PerceptualLoss | None,
+) -> Training:
     settings = TrainingSettings(consistency_code=consistency_code)
     shape = HeadFieldShape(expression=embedding.lower.numel())
-    return Trainer(footage.training, embedding, head_surface(footage.calibration), settings, shape, device)
+    surface = head_surface(footage.calibration)
+    return Trainer(footage.training, embedding, surface, settings, shape, device, perceptual=perceptual)
 
 
-def _paper(footage: EnrolmentFootage, embedding: Embedding, consistency_code: bool, device: torch.device) -> Training:
+def _paper(
+    footage: EnrolmentFootage,
+    embedding: Embedding,
+    consistency_code: bool,
+    device: torch.device,
+    perceptual: PerceptualLoss | None,
+) -> Training:
+    # Its losses are those of the paper (eq. 4, 5) alone.
     settings = PaperTrainingSettings(consistency_code=consistency_code)
     shape = PaperShape(expression=embedding.lower.numel())
     surface = head_surface(footage.calibration)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from renderer.avatar import Avatar
-from renderer.camera import camera_directions, frame_coordinates, project
+from renderer.camera import camera_directions, frame_coordinates
 from renderer.head_field import HeadField, HeadFieldShape
 from renderer.kernels import gpu
 from renderer.occupancy import DensityGrid
@@ -20,17 +20,15 @@ from renderer.training.dataset import (
     HeadSurface,
     background_over_time,
     carve_hull,
-    dilate,
     head_box,
     torso_extent,
 )
 from renderer.training.field_training import FieldTraining
-from renderer.training.losses import coverage_loss, photometric_loss, roughness
+from renderer.training.losses import coverage_loss, photometric_loss, roughness, structural_loss
+from renderer.training.perceptual import PerceptualLoss
+from renderer.training.pixel_choice import PixelChoice
 from renderer.training.settling import settle_grid, settle_torso
 from renderer.view import within
-
-FEATURE_SPREAD = 0.015
-"""Standard deviation of rays about a point of eye or mouth, in frame sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +56,15 @@ class TrainingSettings:
     """Standard deviation added to what bends the torso, whose own is 1: it must not be learned by heart."""
     coverage: float = 0.01
     """Weight of the segmentation's loss against the photometric one."""
+    patches_from: float = 0.4
+    """Share of the training after which one frame of each step is a patch, which is also compared as people compare."""
+    patch: int = 64
+    """Its side, pixels."""
+    perceptual: float = 0.01
+    """Weight of LPIPS, of patches. Squared errors alone are least where hair and skin are smeared: what cannot be
+    foretold to the pixel is then better not drawn."""
+    structural: float = 0.01
+    """Weight of the structural loss, of patches."""
     geometry_steps: int = 250
     """Steps during which the head model's shape still guides the density, less and less."""
     grid_interval: int = 16
@@ -80,6 +87,7 @@ class Trainer(FieldTraining[Avatar]):
         shape: HeadFieldShape | None = None,
         device: torch.device | None = None,
         seed: int = 0,
+        perceptual: PerceptualLoss | None = None,
     ):
         """Prepare the fields.
 
@@ -91,9 +99,11 @@ class Trainer(FieldTraining[Avatar]):
             shape: sizes of the head field.
             device: where to train; None for the CPU.
             seed: of all randomness.
+            perceptual: LPIPS; without it, the field is trained without.
         """
         super().__init__(footage, embedding, device, seed)
         self.surface = surface.to(self.device)
+        self._perceptual = perceptual.to(self.device) if perceptual is not None else None
         with self.device:
             self._prepare(self.footage, self.surface, settings or TrainingSettings(), shape)
         if self.device.type == "cuda":
@@ -121,9 +131,8 @@ class Trainer(FieldTraining[Avatar]):
         self._voxel_centres = grid.voxel_centres()[self._voxels]
         self._voxel_size = (grid.box_max - grid.box_min) / (grid.density.shape[0] - 1)
         self._directions = camera_directions(footage.camera, frame_coordinates(self.size, self.size).reshape(-1, 2))
-        margin = max(2, self.size // 64)
-        self._near_head = dilate(footage.masks == HEAD, margin).flatten(1)
-        self._near_body = dilate(footage.masks != BACKGROUND, margin).flatten(1) & ~self._near_head
+        self._pixels = PixelChoice(footage, surface)
+        self._patch = min(settings.patch, self.size)
         planes = [head.static_planes, torso.plane]
         apart = {id(parameter) for parameter in (*planes, head.basis_planes)}
         corrections = list(self.avatar.pose_correction.parameters())
@@ -163,26 +172,48 @@ class Trainer(FieldTraining[Avatar]):
         geometry = torch.zeros(())
         if self.steps < settings.geometry_steps:
             geometry = (1.0 - self.steps / settings.geometry_steps) * self._geometry_loss(blended[0])
-        for frame, expression, planes in zip(chosen.tolist(), expressions.detach(), blended, strict=True):
-            pixels = self._choose_pixels(frame)
+        appearance = torch.zeros(())
+        last = settings.frames - 1 if progress >= settings.patches_from else settings.frames
+        for index, (frame, expression, planes) in enumerate(
+            zip(chosen.tolist(), expressions.detach(), blended, strict=True)
+        ):
+            if index == last:
+                pixels = self._pixels.patch(frame, self._patch)
+            else:
+                pixels = self._pixels.scattered(frame, settings.rays)
             rgb, head_opacity, opacity = self._render(expression, planes, frame, pixels)
             target = self.footage.images[frame].view(-1, 3)[pixels].float() / 255.0
             mask = self.footage.masks[frame].flatten()[pixels]
             photometric = photometric + photometric_loss(rgb, target) / settings.frames
             is_head, is_person = (mask == HEAD).float(), (mask != BACKGROUND).float()
             coverage = coverage + coverage_loss(head_opacity, opacity, is_head, is_person) / settings.frames
+            if index == last:
+                appearance = self._appearance_loss(rgb, target)
         self._optimiser.zero_grad(set_to_none=True)
         smooth = torch.zeros(())
         if settings.smoothness > 0.0:
             basis = avatar.head.basis_planes
             first = int(torch.randint(len(basis) - len(basis) // 10 + 1, (1,)))
             smooth = 10.0 * settings.smoothness * roughness(basis[first : first + len(basis) // 10])
-        (photometric + settings.coverage * coverage + geometry + smooth).backward()  # type: ignore[no-untyped-call]
+        (photometric + appearance + settings.coverage * coverage + geometry + smooth).backward()  # type: ignore[no-untyped-call]
         self._optimiser.step()
         if self.steps % settings.grid_interval == 0:
             self._update_grid()
         self.steps += 1
         return float(photometric.detach())
+
+    def _appearance_loss(self, rgb: Tensor, target: Tensor) -> Tensor:
+        """Return how differently people see two square pictures of colours (N, 3), row by row."""
+        pictures, wanted = (_square(colours) for colours in (rgb, target))
+        loss = self.settings.structural * structural_loss(pictures, wanted)
+        if self._perceptual is not None:
+            loss = loss + self.settings.perceptual * self._perceptual(pictures, wanted)
+        return loss
+
+    def _picture_loss(self, picture: Tensor, real: Tensor, head: Tensor) -> Tensor:
+        colours = [each.view(-1, 3).to(self.device) / 255.0 for each in (picture, real)]
+        with self.device:
+            return super()._picture_loss(picture, real, head) + self._appearance_loss(*colours).cpu()
 
     def _geometry_loss(self, planes: Tensor) -> Tensor:
         """Return how far the density is from that of the head model: the start from which the pictures go on."""
@@ -192,25 +223,6 @@ class Trainer(FieldTraining[Avatar]):
         sigma, _ = self.avatar.head(planes, points, views, self.avatar.consistency_code)
         target = torch.sigmoid(-(self._distances[self._voxels[chosen]] - 0.3) / 0.15)
         return ((1.0 - torch.exp(-sigma)) - target).square().mean()
-
-    def _choose_pixels(self, frame: int) -> Tensor:
-        rays = self.settings.rays
-        parts = [torch.randint(self.size * self.size, (rays * 15 // 100,))]
-        for near, share in ((self._near_head[frame], 45), (self._near_body[frame], 22)):
-            candidates = torch.nonzero(near).squeeze(1)
-            if len(candidates):
-                parts.append(candidates[torch.randint(len(candidates), (rays * share // 100,))])
-        parts.append(self._pixels_of_features(frame, rays * 18 // 100))
-        return torch.cat(parts)
-
-    def _pixels_of_features(self, frame: int, count: int) -> Tensor:
-        """Return pixels scattered about eyes and mouth, which are small and which people look at."""
-        footage, features = self.footage, self.surface.features
-        points = features[torch.randint(len(features), (count,))]
-        uv = project(footage.camera, points @ footage.rotations[frame].T + footage.translations[frame])
-        uv = uv + torch.randn_like(uv) * FEATURE_SPREAD
-        column, row = (uv * self.size).long().clamp(0, self.size - 1).unbind(-1)
-        return row * self.size + column
 
     def _render(self, expression: Tensor, planes: Tensor, frame: int, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return colour (N, 3), head opacity (N,) and opacity (N,) of pixels of a training frame."""
@@ -261,6 +273,12 @@ class Trainer(FieldTraining[Avatar]):
             expressions = self.embedding(self.footage.expressions)
             settle_grid(self.avatar, self.footage, expressions, self._voxels, self._distances)
             settle_torso(self.avatar, self.footage)
+
+
+def _square(colours: Tensor) -> Tensor:
+    """Return colours (N, 3), row by row, as a picture (1, 3, S, S)."""
+    side = math.isqrt(len(colours))
+    return colours.view(1, side, side, 3).permute(0, 3, 1, 2)
 
 
 def _grid_around_head(footage: Footage, surface: HeadSurface) -> tuple[DensityGrid, Tensor, Tensor]:

@@ -95,3 +95,41 @@ def test_the_settled_grid_renders_the_same_head() -> None:
     assert (density[(radius - 8.0).abs() < 0.4] > 0).float().mean() > 0.9, "the skin stays"
     assert (density[radius < 6.0] > 0).float().mean() < 0.1, "what nobody sees is not searched"
     assert (density[radius > 10.5] > 0).float().mean() < 0.01
+
+
+def test_late_patches_are_compared_as_people_compare() -> None:
+    compared = []
+
+    def perceptual(pictures: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+        compared.append(wanted)
+        return (pictures - wanted).abs().mean()
+
+    perceptual.to = lambda device: perceptual  # type: ignore[attr-defined]
+    embedding = ExpressionEmbedding()
+    embedding.initialise(FOOTAGE.expressions)
+    settings = TrainingSettings(rays=256, background_knots=2, patches_from=0.5, patch=32)
+    training = Trainer(FOOTAGE, embedding, ball_surface(), settings, SMALL, perceptual=perceptual)  # type: ignore[arg-type]
+    training.step(0.49)
+    assert compared == []
+    training.step(0.5)
+    assert [tuple(wanted.shape) for wanted in compared] == [(1, 3, 32, 32)]
+    # A piece of a frame, as it is.
+    pieces = FOOTAGE.images.permute(0, 3, 1, 2).float().div(255.0).unfold(2, 32, 1).unfold(3, 32, 1)
+    apart = (pieces[:, :, :, :, 0, 0] - compared[0][0, :, 0, 0][None, :, None, None]).abs().sum(1)
+    candidates = torch.nonzero(apart < 1e-6)
+    assert any(torch.equal(pieces[f, :, y, x], compared[0][0]) for f, y, x in candidates.tolist())
+
+
+def test_the_loss_that_chooses_a_field_is_of_the_head_and_of_what_people_see() -> None:
+    training = trainer()
+    real = FOOTAGE.images[0]
+    head = FOOTAGE.masks[0] == HEAD
+
+    def loss(picture: torch.Tensor) -> float:
+        return float(training._picture_loss(picture, real, head))
+
+    assert abs(loss(real)) < 1e-6
+    noisy = (real.float() + 20.0 * torch.randn(real.shape)).clamp(0, 255).to(torch.uint8)
+    outside = torch.where(head[..., None], real, noisy)
+    inside = torch.where(head[..., None], noisy, real)
+    assert 0.0 < loss(outside) < loss(inside) < loss(noisy)

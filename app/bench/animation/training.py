@@ -19,11 +19,12 @@ from app.bench.animation.losses import equivariance_loss, picture_loss
 from app.bench.animation.motion import KeyPoints
 from app.bench.animation.network import PICTURE_SIZE, AnimationNetwork, NetworkShape
 from app.bench.animation.network_file import write_model
-from app.bench.animation.perceptual import PerceptualLoss
 from app.bench.animation.still import coded_and_decoded
 from app.errors import UserError
+from app.lpips_weights import load_perceptual_loss
 from app.progress import Progress
 from renderer.process_settings import flush_denormals, keep_buffers_mapped
+from renderer.training.perceptual import PerceptualLoss
 
 REFERENCE_QPS = (22, 27, 32, 37, 42)
 """The generator sees references as coarse as the codec may send them, and learns to repair them."""
@@ -100,7 +101,7 @@ def train_animation(
     network = AnimationNetwork(shape or NetworkShape())
     network.use_channels_last()
     say(f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} million parameters, {len(frames)} frames")
-    trainer = _Trainer(network, pictures, references, PerceptualLoss() if perceptual else None, seed)
+    trainer = _Trainer(network, pictures, references, load_perceptual_loss() if perceptual else None, seed)
     began = time.monotonic()
     budget = 60 * minutes
     with Progress(budget if steps is None else steps, "training the animation codec") as progress:

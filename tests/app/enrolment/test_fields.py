@@ -21,7 +21,7 @@ def test_commands_offer_the_fields_that_there_are() -> None:
 def test_each_field_takes_what_can_be_left_out(monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(app.enrolment.fields, "head_surface", lambda calibration: ball_surface())
     footage, embedding = ball_enrolment(training=8, held_out=1), PlainExpression()
-    made = {name: start(footage, embedding, False, torch.device("cpu")).avatar for name, start in FIELDS.items()}
+    made = {name: start(footage, embedding, False, torch.device("cpu"), None).avatar for name, start in FIELDS.items()}
     assert {name: type(avatar) for name, avatar in made.items()} == {"fast": Avatar, "paper": PaperAvatar}
     for avatar in made.values():
         assert not avatar.consistency_code.requires_grad

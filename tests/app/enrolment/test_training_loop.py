@@ -11,15 +11,15 @@ import torch
 from app.enrolment import enrol
 from app.enrolment.checkpoint import Checkpoint
 from app.enrolment.enrol import EnrolmentOptions, _train
-from renderer.training.field_training import Quality
+from renderer.training.field_training import Evaluation
 
 
 class InventedTraining:
-    """Each step takes a second and each look ``look`` seconds; its quality is that of ``qualities``, look by look."""
+    """Each step takes a second and each look ``look`` seconds; its loss is that of ``losses``, look by look."""
 
-    def __init__(self, look: float, qualities: list[float]):
+    def __init__(self, look: float, losses: list[float]):
         self.now, self.steps, self.look = 0.0, 0, look
-        self.qualities = qualities
+        self.losses = losses
         self.looks: list[float] = []
         self.restored: dict[str, torch.Tensor] = {}
 
@@ -29,11 +29,10 @@ class InventedTraining:
         self.steps += 1
         return 0.1
 
-    def evaluate(self, footage: object) -> Quality:
+    def evaluate(self, footage: object) -> Evaluation:
         self.looks.append(self.now)
         self.now += self.look
-        psnr = self.qualities[min(len(self.looks), len(self.qualities)) - 1]
-        return Quality(20.0, psnr)
+        return Evaluation(20.0, 25.0, self.losses[min(len(self.looks), len(self.losses)) - 1])
 
     def state(self) -> dict[str, torch.Tensor]:
         return {"steps": torch.tensor(self.steps)}
@@ -57,7 +56,7 @@ def trained(training: InventedTraining, budget: float, monkeypatch: pytest.Monke
 
 
 def test_a_quick_look_is_taken_every_minute(monkeypatch: pytest.MonkeyPatch, kept: list[float]) -> None:
-    training = InventedTraining(1.0, [20.0])
+    training = InventedTraining(1.0, [0.3])
     assert trained(training, 300.0, monkeypatch)[1]
     assert training.looks[0] == 60.0
     assert all(58.0 <= second - first <= 62.0 for first, second in pairwise(training.looks[:-1]))
@@ -65,7 +64,7 @@ def test_a_quick_look_is_taken_every_minute(monkeypatch: pytest.MonkeyPatch, kep
 
 
 def test_a_slow_look_takes_a_tenth_of_the_time_at_most(monkeypatch: pytest.MonkeyPatch, kept: list[float]) -> None:
-    training = InventedTraining(40.0, [20.0])
+    training = InventedTraining(40.0, [0.3])
     spent, finished = trained(training, 2000.0, monkeypatch)
     assert finished
     assert len(training.looks) * 40.0 < 0.15 * spent
@@ -76,7 +75,7 @@ def test_a_slow_look_takes_a_tenth_of_the_time_at_most(monkeypatch: pytest.Monke
 
 
 def test_the_best_look_decides(monkeypatch: pytest.MonkeyPatch, kept: list[float]) -> None:
-    training = InventedTraining(1.0, [20.0, 25.0, 24.0])
+    training = InventedTraining(1.0, [0.3, 0.1, 0.2])
     trained(training, 240.0, monkeypatch)
     assert len(training.looks) >= 3
     assert int(training.restored["steps"]) == round(training.looks[1]) - 1

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from app.assets import PipSdist, cache_folder
 from app.bench.metrics.lpips import Lpips, layer_distances, lpips, part_weights
-from app.bench.metrics.lpips_weights import CHANNELS, WeightsError, alexnet_convolutions, lpips_heads
+from app.lpips_weights import CHANNELS, WeightsError, alexnet_convolutions, lpips_heads
 
 PAIRS = PipSdist(
     "pyiqa==0.1.16",

@@ -1,9 +1,9 @@
 import numpy as np
 import torch
 
-from app.bench.animation.perceptual import PerceptualLoss
 from app.bench.metrics.lpips import Lpips, layer_distances, lpips
-from app.bench.metrics.lpips_weights import CHANNELS, KERNELS
+from app.lpips_weights import CHANNELS, KERNELS
+from renderer.training.perceptual import PerceptualLoss
 from tests.app.bench.codecs.talking_blob import talking_blob
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.assets import cached
-from app.bench.metrics.assets import ALEXNET, LPIPS_HEADS
+from app.assets import asset_path
 from app.errors import UserError
+from renderer.training.perceptual import PerceptualLoss
 
 CHANNELS = (64, 192, 384, 256, 256)
 """Of AlexNet's five convolutions."""
@@ -20,6 +20,11 @@ KERNELS = (11, 5, 3, 3, 3)
 
 class WeightsError(UserError):
     """A weights file is not what its name says."""
+
+
+def load_perceptual_loss() -> PerceptualLoss:
+    """Return LPIPS as a loss. Raises AssetError or WeightsError as the functions below."""
+    return PerceptualLoss(alexnet_convolutions(), lpips_heads())
 
 
 def alexnet_convolutions(path: Path | None = None) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -32,7 +37,7 @@ def alexnet_convolutions(path: Path | None = None) -> list[tuple[torch.Tensor, t
         AssetError: it cannot be brought.
         WeightsError: it holds something else.
     """
-    path = path or cached(ALEXNET)
+    path = path or asset_path("alexnet.ckpt")
     try:
         with path.open("rb") as file:
             layers = _ArrayUnpickler(file).load()["AlexNet_0"]
@@ -56,7 +61,7 @@ def lpips_heads(path: Path | None = None) -> list[torch.Tensor]:
 
     Arguments and errors as for `alexnet_convolutions`.
     """
-    path = path or cached(LPIPS_HEADS)
+    path = path or asset_path("lpips_alex_v0.1.pth")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         heads = [state[f"lin{index}.model.1.weight"].reshape(channels) for index, channels in enumerate(CHANNELS)]

@@ -1,4 +1,4 @@
-"""LPIPS as a loss: the distance of :mod:`app.bench.metrics.lpips`, through which gradients pass."""
+"""LPIPS, the learned perceptual distance of Zhang et al. 2018 (arXiv 1801.03924), as a loss."""
 
 from collections.abc import Sequence
 
@@ -6,22 +6,33 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from app.bench.metrics.lpips import EPSILON, POOLED_BEFORE, SCALE, SHIFT, STRIDES_AND_PADDINGS
-from app.bench.metrics.lpips_weights import alexnet_convolutions, lpips_heads
+SHIFT = (-0.030, -0.088, -0.188)
+SCALE = (0.458, 0.448, 0.450)
+"""How the network wants its channels: ((x in [-1, 1]) - SHIFT) / SCALE."""
+EPSILON = 1e-10
+STRIDES_AND_PADDINGS = ((4, 2), (1, 2), (1, 1), (1, 1), (1, 1))
+"""Of AlexNet's five convolutions."""
+POOLED_BEFORE = (1, 2)
+"""Layers whose input is max-pooled."""
 
 
 class PerceptualLoss:
     """The published network, of which nothing is trained."""
 
-    def __init__(
-        self, convolutions: Sequence[tuple[Tensor, Tensor]] | None = None, heads: Sequence[Tensor] | None = None
-    ) -> None:
-        """Load the published weights, or take others. Raises AssetError where they cannot be brought."""
-        convolutions = alexnet_convolutions() if convolutions is None else convolutions
+    def __init__(self, convolutions: Sequence[tuple[Tensor, Tensor]], heads: Sequence[Tensor]) -> None:
+        """Take AlexNet's convolutions, weight (out, in, k, k) and bias (out,), and the weights (C,) of its channels."""
         self._layers = [(weight.contiguous(memory_format=torch.channels_last), bias) for weight, bias in convolutions]
-        self._heads = [head[None, :, None, None] for head in (lpips_heads() if heads is None else heads)]
+        self._heads = [head[None, :, None, None] for head in heads]
         self._shift = torch.tensor(SHIFT)[None, :, None, None]
         self._scale = torch.tensor(SCALE)[None, :, None, None]
+
+    def to(self, device: torch.device) -> "PerceptualLoss":
+        """Return the same loss on a device."""
+        moved = PerceptualLoss.__new__(PerceptualLoss)
+        moved._layers = [(weight.to(device), bias.to(device)) for weight, bias in self._layers]
+        moved._heads = [head.to(device) for head in self._heads]
+        moved._shift, moved._scale = self._shift.to(device), self._scale.to(device)
+        return moved
 
     def __call__(self, pictures: Tensor, wanted: Tensor) -> Tensor:
         """Return the mean LPIPS of pictures (B, 3, H, W) in [0, 1]; gradients go to ``pictures`` alone."""
