@@ -25,8 +25,13 @@ MAX_RADIUS = 1023
 ESCAPE_BITS = 48
 """An escaped residual lies less than 2**48 beyond the radius of its table."""
 
+LENGTH_UNITS = 16
+"""Units of a code length per bit."""
+
 _CODER_SHIFT = 24 - TABLE_BITS
 _CHUNK_BITS = 16
+_ESCAPE_HEAD_BITS = 1 + ESCAPE_BITS.bit_length()
+"""Sign and length of an escaped residual."""
 _LENGTH_MODEL = constriction.stream.model.Uniform(ESCAPE_BITS)
 _SIGN_MODEL = constriction.stream.model.Uniform(2)
 
@@ -42,6 +47,8 @@ class ResidualTable:
     frequencies: NDArray[np.int64] = field(repr=False)
     """(2 radius + 2,), each at least 1, summing to 2**16; the last is the escape's."""
     model: Any = field(init=False, repr=False)
+    lengths: tuple[int, ...] = field(init=False, repr=False)
+    """Code lengths of the residuals -radius..radius and of an escape without what follows it, in `LENGTH_UNITS`."""
 
     def __post_init__(self) -> None:
         frequencies = self.frequencies
@@ -52,11 +59,21 @@ class ResidualTable:
             raise EntropyError(f"A frequency table's entries are positive and sum to {TABLE_TOTAL}.")
         weights = ((frequencies << _CODER_SHIFT) - 1).astype(np.float64)
         object.__setattr__(self, "model", constriction.stream.model.Categorical(weights, perfect=False))
+        lengths = tuple(LENGTH_UNITS * TABLE_BITS - _integer_log2(frequency) for frequency in frequencies.tolist())
+        object.__setattr__(self, "lengths", lengths)
 
     @property
     def radius(self) -> int:
         """Largest absolute residual that has an entry of its own."""
         return len(self.frequencies) // 2 - 1
+
+    def length(self, residual: int) -> int:
+        """Return about how long ``residual`` is in code, in `LENGTH_UNITS`, the same on every machine."""
+        radius = self.radius
+        excess = abs(residual) - radius
+        if excess <= 0:
+            return self.lengths[residual + radius]
+        return self.lengths[-1] + LENGTH_UNITS * (_ESCAPE_HEAD_BITS + excess.bit_length() - 1)
 
     def cost(self, residual: int) -> float:
         """Return the ideal code length of ``residual`` in bits."""
@@ -65,6 +82,12 @@ class ResidualTable:
             return float(TABLE_BITS - np.log2(self.frequencies[residual + radius]))
         bits = (abs(residual) - radius).bit_length() - 1
         return float(TABLE_BITS - np.log2(self.frequencies[-1]) + 1 + np.log2(ESCAPE_BITS) + bits)
+
+
+def _integer_log2(value: int) -> int:
+    """Return the logarithm of a positive integer to base 2 in `LENGTH_UNITS`, rounded down."""
+    power: int = value**LENGTH_UNITS
+    return power.bit_length() - 1
 
 
 def normalise_frequencies(weights: NDArray[np.float64] | Sequence[float]) -> NDArray[np.int64]:

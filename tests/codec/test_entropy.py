@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from codec.adaptive import AdaptiveResidual
 from codec.entropy import (
     ESCAPE_BITS,
+    LENGTH_UNITS,
     TABLE_TOTAL,
     EntropyError,
     ResidualTable,
@@ -100,6 +101,13 @@ def test_length_is_the_ideal_code_length_to_within_a_byte():
         encoder.put(table, value)
     ideal = sum(table.cost(value) for value in values) / 8
     assert ideal <= len(encoder.finish()) <= ideal + 1.5
+
+
+@given(tables(), st.integers(-(2**40), 2**40))
+def test_integer_lengths_are_those_of_the_ideal_code(table, residual):
+    for value in (residual, residual % 60 - 30):
+        # A unit for rounding down; and the head of an escape takes whole bits here.
+        assert abs(table.length(value) / LENGTH_UNITS - table.cost(value)) < 1 / LENGTH_UNITS + 0.5
 
 
 @given(st.binary(max_size=60), tables())
