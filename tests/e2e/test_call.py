@@ -112,7 +112,7 @@ async def test_a_face_crosses_the_call(server, tmp_path):
 async def test_ten_percent_loss(server):
     avatar = SmallAvatar()
     receiver, sender = make_receiver(avatar), Sender(avatar, recorded(wandering_states()))
-    received, _, frames = await call(server, sender, receiver, 5.0, Impairment(loss=0.1))
+    received, _, frames = await call(server, sender, receiver, 8.0, Impairment(loss=0.1))
     assert received.farewell
     figures, statistics = receiver.meter.summary(), receiver.meter.snapshot()
     # What is lost is noticed, and from then on said again.
