@@ -51,7 +51,8 @@ It is best near that of the original; far below it, motion or texture is missing
 
 AS_PUBLISHED = f"""\
 Rows as published are those of {PAPER.citation} They were measured on {PAPER.footage}, not on ours, and take no part in
-what is bold.
+what is bold. LPIPS, on training footage, is a part of what nerfcall's fields and the animation codec are trained by:
+its column flatters these two.
 """
 
 INTRODUCTION = """\
