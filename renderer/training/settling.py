@@ -23,8 +23,9 @@ SKIN = 0.6
 """Centimetres about the head model's skin in which voxels are believed that no frame has shown: a turned head may."""
 POINTS_AT_ONCE = 16384
 TORSO_FRAMES = 200
-TORSO_SIGHTINGS = 2
-"""Of these frames in which a texel of the torso must have been seen to be believed."""
+TORSO_SHARE = 0.1
+"""Of these frames in which a texel of the torso must have been seen to be believed: what a few frames show once, at the
+edge of a motion that was tracked less well there, is a line of dirt in the others."""
 
 
 @torch.no_grad()
@@ -80,7 +81,8 @@ def settle_torso(avatar: Avatar, footage: Footage) -> None:
     column, row = (uv * footage.masks.shape[-1]).long().unbind(-1)
     extent = within(avatar.torso_extent, uv)
     sightings = torch.zeros(side * side, device=uv.device)
-    for frame in _evenly(footage, min(TORSO_FRAMES, len(footage))):
+    frames = _evenly(footage, min(TORSO_FRAMES, len(footage)))
+    for frame in frames:
         shown = extent & (footage.masks[frame][row, column] != HEAD)
         motion = footage.torso_motions[frame]
         condition = torso.condition(footage.rotations[frame], footage.translations[frame], motion)
@@ -91,7 +93,7 @@ def settle_torso(avatar: Avatar, footage: Footage) -> None:
         seen[texels[:, 1] * side + texels[:, 0]] = 1.0
         # A point is read from the texels around it.
         sightings += F.max_pool2d(seen.view(1, side, side), 3, 1, 1).flatten()
-    known = sightings.view(side, side) >= TORSO_SIGHTINGS
+    known = sightings.view(side, side) >= max(2.0, TORSO_SHARE * len(frames))
     if known.any():
         torso.plane.copy_(grow_inwards(torso.plane[0].permute(1, 2, 0), known).permute(2, 0, 1)[None])
 
