@@ -43,14 +43,14 @@ def alexnet_convolutions(path: Path | None = None) -> list[tuple[torch.Tensor, t
             layers = _ArrayUnpickler(file).load()["AlexNet_0"]
         found = [(layers[f"Conv_{index}"]["kernel"], layers[f"Conv_{index}"]["bias"]) for index in range(len(CHANNELS))]
     except (pickle.UnpicklingError, LookupError, TypeError, ValueError, EOFError, AttributeError) as error:
-        raise WeightsError(f"{path} holds no weights of AlexNet: delete it and run the bench again") from error
+        raise WeightsError(f"{path} holds no weights of AlexNet: delete it and try again") from error
     convolutions = []
     inputs = 3
     for (kernel, bias), channels, side in zip(found, CHANNELS, KERNELS, strict=True):
         # Flax keeps height, width, input, output; torch output, input, height, width.
         weight, offset = _tensor(kernel), _tensor(bias)
         if weight.shape != (side, side, inputs, channels) or offset.shape != (channels,):
-            raise WeightsError(f"{path} holds another network than AlexNet: delete it and run the bench again")
+            raise WeightsError(f"{path} holds another network than AlexNet: delete it and try again")
         convolutions.append((weight.permute(3, 2, 0, 1).contiguous(), offset))
         inputs = channels
     return convolutions
@@ -66,7 +66,7 @@ def lpips_heads(path: Path | None = None) -> list[torch.Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
         heads = [state[f"lin{index}.model.1.weight"].reshape(channels) for index, channels in enumerate(CHANNELS)]
     except (pickle.UnpicklingError, LookupError, TypeError, AttributeError, RuntimeError, EOFError) as error:
-        raise WeightsError(f"{path} holds no weights of LPIPS: delete it and run the bench again") from error
+        raise WeightsError(f"{path} holds no weights of LPIPS: delete it and try again") from error
     return [head.float() for head in heads]
 
 

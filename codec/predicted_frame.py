@@ -1,5 +1,6 @@
 """Predicted frames <-> payloads: residuals of the time stamp and of the D numbers, entropy-coded."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -56,7 +57,8 @@ def encode_frame(
     values = predicted.copy()
     errors = np.zeros(tables.size, np.int64)
     residuals = []
-    for index, table in enumerate(tables.residual_tables(point, gap, *known)):
+    residual_tables = tables.residual_tables(point, gap, *known)
+    for index, table in enumerate(residual_tables):
         base = tables.within(index, int(predicted[index]), values[:index] - predicted[:index])
         owed = (int(tables.feedback[index, :index] @ errors[:index]) + _HALF) >> WEIGHT_BITS
         residual = _rounded(int(target[index]) - owed - base, step, table)
@@ -67,7 +69,7 @@ def encode_frame(
         errors[index] = values[index] - target[index]
     late = newest.clock.residual(gap, timestamp)
     record = FrameRecord(sequence, newest.clock.advanced(gap, late), values, point)
-    return _payload(tables, point, gap, newest, before, late, residuals), record
+    return _payload(newest.clock, late, residual_tables, residuals), record
 
 
 def unchanged(point: int, target: NDArray[np.int64], newest: FrameRecord) -> bool:
@@ -117,10 +119,11 @@ def decode_frame(
     step = step_units(point)
     values = predicted.copy()
     residuals = []
+    residual_tables = tables.residual_tables(point, gap, *known)
     coder = SymbolDecoder(payload)
     try:
         late = coder.get(table_for(newest.clock.spread))
-        for index, table in enumerate(tables.residual_tables(point, gap, *known)):
+        for index, table in enumerate(residual_tables):
             base = tables.within(index, int(predicted[index]), values[:index] - predicted[:index])
             residual = coder.get(table)
             value = base + residual * step
@@ -132,7 +135,7 @@ def decode_frame(
         raise PacketError("A packet is damaged: no encoder makes its payload.") from None
     if late != newest.clock.residual(gap, (newest.clock.expected(gap) + late) % TIMESTAMP_MODULUS):
         raise PacketError("A packet is damaged: its time is out of range.")
-    if _payload(tables, point, gap, newest, before, late, residuals) != payload:
+    if _payload(newest.clock, late, residual_tables, residuals) != payload:
         raise PacketError("A packet is damaged: its payload is not the shortest for what it says.")
     return FrameRecord(sequence, newest.clock.advanced(gap, late), values, point)
 
@@ -157,18 +160,9 @@ def _rounded(distance: int, step: int, table: ResidualTable) -> int:
     return min(candidates, key=burden)
 
 
-def _payload(
-    tables: PredictionTables,
-    point: int,
-    gap: int,
-    newest: FrameRecord,
-    before: FrameRecord | None,
-    late: int,
-    residuals: list[int],
-) -> bytes:
+def _payload(clock: FrameClock, late: int, tables: Sequence[ResidualTable], residuals: Sequence[int]) -> bytes:
     coder = SymbolEncoder()
-    coder.put(table_for(newest.clock.spread), late)
-    known = (newest.values, None if before is None else before.values)
-    for table, residual in zip(tables.residual_tables(point, gap, *known), residuals, strict=True):
+    coder.put(table_for(clock.spread), late)
+    for table, residual in zip(tables, residuals, strict=True):
         coder.put(table, residual)
     return coder.finish()

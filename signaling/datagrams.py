@@ -147,6 +147,8 @@ class _Metered(asyncio.DatagramProtocol):
             return
         meter = self._gathering.meter
         meter.received(data, outer.headers)
+        if not data:  # aiortc looks at a first byte, and ends the connection where there is none.
+            return
         for delay in meter.delays(data, outer.headers, outgoing=False):
             if delay > 0.0:
                 asyncio.get_running_loop().call_later(delay, self._deliver, data, addr)

@@ -22,17 +22,15 @@ class PerceptualLoss:
     def __init__(self, convolutions: Sequence[tuple[Tensor, Tensor]], heads: Sequence[Tensor]) -> None:
         """Take AlexNet's convolutions, weight (out, in, k, k) and bias (out,), and the weights (C,) of its channels."""
         self._layers = [(weight.contiguous(memory_format=torch.channels_last), bias) for weight, bias in convolutions]
-        self._heads = [head[None, :, None, None] for head in heads]
-        self._shift = torch.tensor(SHIFT)[None, :, None, None]
-        self._scale = torch.tensor(SCALE)[None, :, None, None]
+        self._heads = [head.view(1, -1, 1, 1) for head in heads]
+        device = self._heads[0].device
+        self._shift = torch.tensor(SHIFT, device=device).view(1, -1, 1, 1)
+        self._scale = torch.tensor(SCALE, device=device).view(1, -1, 1, 1)
 
     def to(self, device: torch.device) -> "PerceptualLoss":
         """Return the same loss on a device."""
-        moved = PerceptualLoss.__new__(PerceptualLoss)
-        moved._layers = [(weight.to(device), bias.to(device)) for weight, bias in self._layers]
-        moved._heads = [head.to(device) for head in self._heads]
-        moved._shift, moved._scale = self._shift.to(device), self._scale.to(device)
-        return moved
+        convolutions = [(weight.to(device), bias.to(device)) for weight, bias in self._layers]
+        return PerceptualLoss(convolutions, [head.to(device) for head in self._heads])
 
     def __call__(self, pictures: Tensor, wanted: Tensor) -> Tensor:
         """Return the mean LPIPS of pictures (B, 3, H, W) in [0, 1]; gradients go to ``pictures`` alone."""

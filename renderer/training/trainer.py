@@ -173,11 +173,11 @@ class Trainer(FieldTraining[Avatar]):
         if self.steps < settings.geometry_steps:
             geometry = (1.0 - self.steps / settings.geometry_steps) * self._geometry_loss(blended[0])
         appearance = torch.zeros(())
-        last = settings.frames - 1 if progress >= settings.patches_from else settings.frames
+        patched = settings.frames - 1 if progress >= settings.patches_from else None
         for index, (frame, expression, planes) in enumerate(
             zip(chosen.tolist(), expressions.detach(), blended, strict=True)
         ):
-            if index == last:
+            if index == patched:
                 pixels = self._pixels.patch(frame, self._patch)
             else:
                 pixels = self._pixels.scattered(frame, settings.rays)
@@ -187,7 +187,7 @@ class Trainer(FieldTraining[Avatar]):
             photometric = photometric + photometric_loss(rgb, target) / settings.frames
             is_head, is_person = (mask == HEAD).float(), (mask != BACKGROUND).float()
             coverage = coverage + coverage_loss(head_opacity, opacity, is_head, is_person) / settings.frames
-            if index == last:
+            if index == patched:
                 appearance = self._appearance_loss(rgb, target)
         self._optimiser.zero_grad(set_to_none=True)
         smooth = torch.zeros(())

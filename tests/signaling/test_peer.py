@@ -102,6 +102,25 @@ async def test_ten_percent_loss_neither_blocks_nor_delays(meet):
     assert not b.ended.done()
 
 
+async def test_what_strangers_send_to_the_socket_is_nothing(meet):
+    a, b = await meet()
+    faces = []
+    b.on_face(faces.append)
+    candidates = b._connection.sctp.transport.transport._connection.local_candidates
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for candidate in candidates:
+            if candidate.type == "host" and "." in candidate.host:
+                for data in [b"", *(bytes([first]) + rest for first in range(256) for rest in (b"", b"\0" * 30))]:
+                    stranger.sendto(data, (candidate.host, candidate.port))
+                    await asyncio.sleep(0)
+    before = b.statistics.wire.datagrams_in
+    await settle(lambda: b.statistics.wire.datagrams_in > before)
+    a.send_face(b"face")
+    await settle(lambda: faces == [b"face"])
+    assert b.statistics.wire.datagrams_in > 513
+    assert not b.ended.done()
+
+
 async def test_connecting_through_loss(meet, monkeypatch):
     seeds = iter(range(10))
     monkeypatch.setattr(
