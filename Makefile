@@ -22,7 +22,7 @@ test:
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup
 
 bench:
 	@if [ -z "$(CLIPS)" ]; then echo 'say which clips of one person each, and from which second they are held out: make bench CLIPS="me.mp4@60" DIR=results'; exit 2; fi

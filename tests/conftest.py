@@ -16,6 +16,19 @@ if not Path("/dev/nvidiactl").exists():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
+CALLS = ("e2e", "signaling", "app/bench/speed", "app/bench/loss")
+"""Folders of tests that hold calls: two at once would take the machine from each other."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests run beside each other file by file, and all calls one after the other, from the beginning on."""
+    here = Path(__file__).parent
+    calls = [any(item.path.is_relative_to(here / folder) for folder in CALLS) for item in items]
+    for item, call in zip(items, calls, strict=True):
+        item.add_marker(pytest.mark.xdist_group("calls" if call else str(item.path)))
+    items[:] = [item for wanted in (True, False) for item, call in zip(items, calls, strict=True) if call is wanted]
+
+
 @pytest.fixture(autouse=True)
 def ordinary_arithmetic() -> Iterator[None]:
     """Undo what opening an avatar sets for the whole process: hypothesis draws denormal numbers too."""
