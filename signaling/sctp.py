@@ -22,6 +22,10 @@ waits as RFC 9260 (section 6.2) lets it: for every second packet, 200 ms at most
 - when a packet came twice: then an acknowledgement was probably lost;
 - when the sender asks for it by the I bit (RFC 7053), which it sets on messages that it marks as urgent.
 
+A FORWARD TSN skips what was given up, and stops before what has come (RFC 3758, section 3.5), though that needs no
+skipping past either: where a third is lost, it then goes forward by one loss each round trip, losses come faster than
+that, and every acknowledgement names them all. Here it goes on over unordered messages that have come.
+
 aiortc also sends each chunk as a packet of its own. Here what can wait for the next message goes along with it (RFC
 9260, section 6.10): an acknowledgement that waits anyway, and the FORWARD TSN that every lost message leads to.
 """
@@ -31,12 +35,14 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from contextvars import ContextVar
+from itertools import takewhile
 from typing import Any, Final
 
 import aiortc.rtcpeerconnection
 from aiortc import RTCDataChannel, RTCPeerConnection
 from aiortc.rtcsctptransport import (
     SCTP_COMMON_HEADER_LENGTH,
+    SCTP_DATA_UNORDERED,
     SCTP_MAX_PACKET_LENGTH,
     SCTP_TSN_MODULO,
     USERDATA_MAX_LENGTH,
@@ -231,6 +237,15 @@ class CallSctpTransport(RTCSctpTransport):
         if self.state == "connected":
             self._late = asyncio.ensure_future(_unless_gone(self._acknowledge()))
 
+    def _update_advanced_peer_ack_point(self) -> None:
+        settled = list(takewhile(_settled, self._sent_queue))
+        while settled and not settled[-1]._abandoned:
+            settled.pop()
+        for chunk in settled:
+            # Only what was given up is skipped.
+            chunk._abandoned = True
+        super()._update_advanced_peer_ack_point()
+
     def _t3_expired(self) -> None:
         super()._t3_expired()
         self._cwnd = max(self._cwnd, LEAST_WINDOW)
@@ -263,6 +278,11 @@ class CallSctpTransport(RTCSctpTransport):
                 if not uint32_gt(sent.tsn, cumulative) or any(first <= ahead <= last for first, last in gaps):
                     marks.append(self._marks.pop(sent.tsn))
         return marks
+
+
+def _settled(chunk: DataChunk) -> bool:
+    """Return whether a chunk was given up, or has come and will not be taken back."""
+    return bool(chunk._abandoned or (chunk._acked and chunk.flags & SCTP_DATA_UNORDERED))
 
 
 async def _unless_gone(sending: Coroutine[Any, Any, None]) -> None:

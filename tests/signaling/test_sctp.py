@@ -104,6 +104,30 @@ async def test_what_was_given_up_is_not_delivered_though_later_acknowledgements_
     await close(transport)
 
 
+async def test_what_was_given_up_is_skipped_together_with_what_came_between():
+    transport, told = await transport_with(9)
+    for last in (4, 5, 6):
+        await transport._receive_sack_chunk(sack(99, (2, 2), (4, last)))
+    assert told == [1, 3, 4, 5]
+    # The first and the third are lost; the last one is still under way.
+    assert transport._advanced_peer_ack_tsn == 102
+    await transport._receive_sack_chunk(sack(105))
+    assert told == [1, 3, 4, 5]
+    await close(transport)
+
+
+async def test_reliable_messages_are_never_skipped():
+    transport, _ = await transport_with(0)
+    for _ in range(4):
+        await transport._send(CONTROL, 53, b"word")
+    await transport._send(FACE, 53, b"face", max_retransmits=0, ordered=False)
+    await transport._send(CONTROL, 53, b"word")
+    for last in (6, 6, 6, 6):
+        await transport._receive_sack_chunk(sack(99, (2, 4), (6, last)))
+    assert transport._advanced_peer_ack_tsn == 99
+    await close(transport)
+
+
 async def test_nothing_is_delivered_that_the_timer_has_given_up():
     transport, told = await transport_with(4)
     transport._t3_cancel()
