@@ -76,7 +76,7 @@ class CallStatistics:
     """Index of the operating point in `codec.operating_point.OPERATING_POINTS`."""
     frames_a_message: int | None = None
     repeats: int | None = None
-    """Messages before that each message says again."""
+    """Times that each frame is said again, in later messages or in echoes."""
     message_loss: float | None = None
     """Share of the messages that did not come, [0, 1]; of the frames fewer, when they are said again."""
 

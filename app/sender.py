@@ -22,7 +22,7 @@ from app.latency import SENDER_STAGES, StageLog
 from app.loaded import DrivenAvatar
 from app.receiver import ended_status, measure, until_stopped
 from app.recording_player import paced_states
-from app.sending_policy import FPS, Plan, SendingPolicy
+from app.sending_policy import ECHO_SECONDS, FPS, Plan, SendingPolicy
 from app.session import REFUSED, Handshake, Hello, Rights, Role, shake_hands
 from app.window import figures
 from app.window.figures import Status
@@ -327,9 +327,15 @@ class Sender:
             self._refused.set()
 
     def _send(self, peer: Peer, message: Outgoing) -> None:
+        self._send_once(peer, message, message.new)
+        if self._plan.echoes and self._loop is not None:
+            self._loop.call_later(ECHO_SECONDS, self._send_once, peer, message, 0)
+
+    def _send_once(self, peer: Peer, message: Outgoing, new: int) -> None:
+        """Send a message in which so many frames are said for the first time."""
         now = time.monotonic()
         if peer.send_face(message.data, (self._link.sent(now), message.frames), urgent=message.urgent):
-            self.meter.message_sent(len(message.data), message.new, now)
+            self.meter.message_sent(len(message.data), new, now)
         else:
             self._link.held_back(now)
 
@@ -347,7 +353,7 @@ class Sender:
             # Copied in one go, as the worker goes on adding.
             fps = frame_rate(tuple(self._captured))
             self._plan = plan = self._policy.plan(link, fps, now)
-            self.meter.sending(OPERATING_POINTS.index(plan.point), plan.frames, plan.repeats, link.loss)
+            self.meter.sending(OPERATING_POINTS.index(plan.point), plan.frames, plan.again, link.loss)
             await asyncio.sleep(ADAPT_SECONDS)
 
 

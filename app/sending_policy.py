@@ -4,6 +4,8 @@ A message costs about 85 bytes of headers and a frame ten, so that
 
 - saying frames again is nearly free, and is done as soon as anything is lost: so often that hardly one in two thousand
   is missing in the end;
+- where much is lost, every message is sent once more, half a frame later: frames that are said again wait for the next
+  message that comes, and the face stands still meanwhile;
 - waiting for further frames saves most of the rate, and costs their time: `LATENCY` says how much of it each operating
   point may take;
 - where the network cannot carry even that (messages queue up, in it or here), more frames wait for each other, and then
@@ -29,6 +31,12 @@ REMAINING: Final = 0.0005
 
 MOST_REPEATS: Final = 4
 
+ECHO_LOSS: Final = (0.12, 0.18)
+"""Shares of messages lost: below the first nothing is echoed any more, above the second every message is."""
+
+ECHO_SECONDS: Final = 0.02
+"""From a message to its echo: half the time to the next one, so that no moment of bad luck takes both."""
+
 QUEUE: Final = 0.15
 """Seconds that messages wait in the network from which on it counts as too slow."""
 
@@ -53,9 +61,16 @@ class Plan:
     """Of a message."""
     repeats: int = 0
     """Messages before that are said again in each."""
+    echoes: bool = False
+    """Whether each message is sent twice."""
+
+    @property
+    def again(self) -> int:
+        """How often a frame is said after the first time."""
+        return (1 + self.repeats) * (1 + self.echoes) - 1
 
     def __str__(self) -> str:
-        return f"{self.point.name}, every {self.stride}, {self.frames} a message, {self.repeats} again"
+        return f"{self.point.name}, every {self.stride}, {self.frames} a message, {self.again} times again"
 
 
 class SendingPolicy:
@@ -72,6 +87,7 @@ class SendingPolicy:
         self._up = False
         """Whether the last change was a step up."""
         self._patience = PATIENCE
+        self._echoes = False
 
     def plan(self, link: LinkState, fps: float, now: float) -> Plan:
         """Return how to send from ``now`` on, frames of a camera that takes ``fps`` of them a second."""
@@ -81,8 +97,10 @@ class SendingPolicy:
             return Plan(point, stride_of(point, fps))
         frames = frames_of(point, fps) + (0, 1, 0, 2)[self._steps]
         # Where the network is too slow, repetitions are part of why.
-        repeats = min(repeats_of(link.loss), MOST_REPEATS - self._steps)
-        return Plan(point, stride_of(point, fps), frames, repeats)
+        self._echoes = self._steps == 0 and link.loss > ECHO_LOSS[not self._echoes]
+        lost = link.loss**2 if self._echoes else link.loss
+        repeats = min(repeats_of(lost), MOST_REPEATS - self._steps)
+        return Plan(point, stride_of(point, fps), frames, repeats, self._echoes)
 
     def _follow(self, link: LinkState, now: float) -> None:
         since = now - self._changed

@@ -47,7 +47,19 @@ def test_frames_wait_no_longer_than_the_point_allows():
 def test_repetitions_leave_hardly_anything_lost(loss, repeats):
     assert repeats_of(loss) == repeats
     assert loss ** (repeats + 1) <= REMAINING or repeats == MOST_REPEATS
-    assert SendingPolicy().plan(LinkState(loss=loss), 25.0, 0.0).repeats == repeats
+    plan = SendingPolicy().plan(LinkState(loss=loss), 25.0, 0.0)
+    assert plan.repeats == (repeats_of(loss**2) if plan.echoes else repeats)
+
+
+def test_messages_are_echoed_where_much_is_lost_and_nothing_is_queueing():
+    policy = SendingPolicy()
+    losses = [0.0, 0.1, 0.15, 0.2, 0.3, 0.15, 0.13, 0.1, 0.15, 0.2]
+    plans = [policy.plan(LinkState(loss=loss), 25.0, index * 0.25) for index, loss in enumerate(losses)]
+    assert [plan.echoes for plan in plans] == [False] * 3 + [True] * 4 + [False] * 2 + [True]
+    assert plans[4] == Plan(NORMAL, repeats=3, echoes=True)
+    assert plans[4].again == 7
+    plans, _ = run(policy, LinkState(loss=0.3, queueing=0.5), 10, 10.0)
+    assert not any(plan.echoes for plan in plans)
 
 
 @pytest.mark.parametrize("trouble", [SLOW, LinkState(held_back=3)])
@@ -98,4 +110,4 @@ def test_the_cameras_rate_is_that_of_its_usual_frames(fps):
 
 def test_a_slow_camera_sends_all_it_has_and_waits_for_no_other_frame():
     assert SendingPolicy(THRIFTY).plan(CALM, 8.0, 0.0) == Plan(THRIFTY, 1, 1, 0)
-    assert str(SendingPolicy(THRIFTY).plan(CALM, 25.0, 0.0)) == "thrifty, every 2, 2 a message, 0 again"
+    assert str(SendingPolicy(THRIFTY).plan(CALM, 25.0, 0.0)) == "thrifty, every 2, 2 a message, 0 times again"
