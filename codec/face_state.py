@@ -22,10 +22,10 @@ EMBEDDED_SIZE = 30
 """Coefficients after the attention embedding (the paper's fine-tuned operating point)."""
 
 TORSO_SIZE = 6
-"""Numbers of the torso's motion: a displacement (2) and the deviation of a 2 x 2 matrix from the identity (4)."""
+"""Numbers of the torso's motion: a displacement (2) and how much there is of each of its modes of deformation (4)."""
 
 TORSO_LIMITS = (2.0, 2.0, 0.4, 0.4, 0.4, 0.4)
-"""Largest size of each number of a torso's motion that is sent: the matrix then has a determinant of at least 0.2."""
+"""Largest size of each number of a torso's motion that is sent."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,8 +58,8 @@ class FaceState:
     torso: NDArray[np.float32] = field(default_factory=lambda: np.zeros(TORSO_SIZE, np.float32))
     """(6,) motion of the torso in the frame since the template of the enrolment, zero where the template has it.
 
-    First the displacement d of the template's centre c: to the right and down, in sides of the frame. Then L, the
-    deviation of the linear part from the identity, row by row: xx, xy, yx, yy. The point p of the template now lies at
-    ``c + d + (I + L)(p - c)``. Finite; what is received, or lies between faces that were, is within
+    First a displacement d: to the right and down, in sides of the frame. Then how much there is of each mode of
+    deformation, smooth displacement fields m that come with the avatar. The point p of the template now lies at
+    ``p + d + sum of torso[2 + k] m_k(p)``. Finite; what is received, or lies between faces that were, is within
     :data:`TORSO_LIMITS`.
     """

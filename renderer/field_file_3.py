@@ -16,6 +16,7 @@ from renderer.field_file import (
 from renderer.head_field import HeadField, HeadFieldShape
 from renderer.occupancy import DensityGrid
 from renderer.torso_field import TorsoField, TorsoFieldShape
+from renderer.torso_modes import linear_modes
 
 VERSION = "3"
 _PLANES = ("head.static_planes", "head.basis_planes", "torso.plane")
@@ -48,6 +49,7 @@ def unpack_fields_3(data: bytes) -> Avatar:
             state["background"],
             camera,
         )
+        state["torso.modes"] = linear_modes(state.pop("torso.centre"))
         avatar.load_state_dict(state)
         check_avatar(avatar)
     except FieldFileError:

@@ -7,6 +7,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from renderer.precision import dense, dense_dtype
+from renderer.torso_modes import displacements, linear_modes
 
 LATTICE = 33
 """Points a side at which the warp is evaluated; between them it is interpolated, for a torso bends smoothly."""
@@ -46,16 +47,17 @@ class TorsoField(nn.Module):
     the chin, so that head and torso overlap instead of meeting at a seam.
     """
 
-    centre: Tensor
+    modes: Tensor
     condition_mean: Tensor
     condition_scale: Tensor
     lattice: Tensor
+    lattice_modes: Tensor
 
     def __init__(self, shape: TorsoFieldShape | None = None):
         super().__init__()
         self.shape = shape = shape or TorsoFieldShape()
-        self.register_buffer("centre", torch.full((2,), 0.5))
-        """Of the torso's motion, frame coordinates."""
+        self.register_buffer("modes", linear_modes(torch.full((2,), 0.5)))
+        """(4, 2, KNOTS, KNOTS) of the torso's motion, see `renderer.torso_modes`."""
         self.register_buffer("condition_mean", torch.zeros(CONDITIONS))
         self.register_buffer("condition_scale", torch.ones(CONDITIONS))
         self.plane = nn.Parameter(torch.randn(1, shape.channels, shape.resolution, shape.resolution) * 0.1)
@@ -81,6 +83,10 @@ class TorsoField(nn.Module):
         for octave in range(shape.octaves):
             waves += [torch.sin(points * (2.0**octave * torch.pi)), torch.cos(points * (2.0**octave * torch.pi))]
         self.register_buffer("lattice", torch.cat(waves, -1), persistent=False)
+        self.register_buffer("lattice_modes", torch.empty(4, 2, LATTICE, LATTICE), persistent=False)
+        """The modes on the lattice, in half frame sides."""
+        self._spread_modes()
+        self.register_load_state_dict_post_hook(lambda *_: self._spread_modes())  # type: ignore[no-untyped-call]
 
     def condition(self, rotation: Tensor, translation: Tensor, motion: Tensor) -> Tensor:
         """Return what bends the torso, relative to the enrolment footage, in its standard deviations, bounded to ±3.
@@ -97,36 +103,36 @@ class TorsoField(nn.Module):
         return ((values - self.condition_mean) / self.condition_scale).clamp(-3.0, 3.0)
 
     @torch.no_grad()
-    def initialise(self, centre: Tensor, rotations: Tensor, translations: Tensor, motions: Tensor) -> None:
-        """Take over where the torso is and how the enrolment footage spreads.
+    def initialise(self, modes: Tensor, rotations: Tensor, translations: Tensor, motions: Tensor) -> None:
+        """Take over how the torso deforms and how the enrolment footage spreads.
 
         Args:
-            centre: (2,) of the torso's motion, frame coordinates.
+            modes: (4, 2, KNOTS, KNOTS) of the torso's motion.
             rotations: (N, 3, 3) head space to camera space.
             translations: (N, 3) cm.
             motions: (N, 6) of the torso.
         """
-        self.centre.copy_(centre)
+        self.modes.copy_(modes)
+        self._spread_modes()
         values = torch.cat((pose_vector(rotations, translations), motions), -1)
         self.condition_mean.copy_(values.mean(0))
         self.condition_scale.copy_(values.std(0).clamp_min(1e-3))
 
-    @staticmethod
-    def inverse_linear(motion: Tensor) -> Tensor:
-        """Return the inverse (2, 2) of a motion's linear part, bounded near a singular one, which no coder sends."""
-        linear = torch.eye(2, device=motion.device) + motion[2:].view(2, 2)
-        a, b, c, d = linear.flatten().unbind(0)
-        return torch.stack((torch.stack((d, -b)), torch.stack((-c, a)))) / (a * d - b * c).clamp_min(0.1)
+    @torch.no_grad()
+    def _spread_modes(self) -> None:
+        places = torch.linspace(0.0, 1.0, LATTICE, device=self.modes.device)
+        self.lattice_modes.copy_(2.0 * displacements(self.modes, places, places))
 
-    def offsets(self, condition: Tensor) -> Tensor:
+    def offsets(self, motion: Tensor, condition: Tensor) -> Tensor:
         """Return the warp (1, 2, L, L) on a lattice over the frame: (x, y) displacements in half frame sides.
 
         Args:
+            motion: (6,) of the torso, see `forward`.
             condition: (12 + code,) of ``condition``, and the consistency code.
         """
-        offsets = self.warp(torch.cat((self.lattice, condition.expand(len(self.lattice), -1)), -1)) * 0.1
-        warp: Tensor = offsets.T.reshape(1, 2, LATTICE, LATTICE)
-        return warp
+        bent = self.warp(torch.cat((self.lattice, condition.expand(len(self.lattice), -1)), -1)) * 0.1
+        warp: Tensor = bent.T.reshape(1, 2, LATTICE, LATTICE)
+        return warp - torch.einsum("m,mdrc->drc", motion[2:], self.lattice_modes)
 
     def canonical(self, uv: Tensor, motion: Tensor, condition: Tensor) -> Tensor:
         """Return where in the plane (N, 2) points of the frame are read: -1 to 1 from edge to edge.
@@ -136,9 +142,8 @@ class TorsoField(nn.Module):
             motion: (6,) of the torso, see `forward`.
             condition: (12 + code,) of ``condition``, and the consistency code.
         """
-        uv = self.centre + (uv - self.centre - motion[:2]) @ self.inverse_linear(motion).T
-        centred = (uv * 2.0 - 1.0)[None, None]
-        offsets = F.grid_sample(self.offsets(condition), centred, padding_mode="border", align_corners=True)
+        centred = ((uv - motion[:2]) * 2.0 - 1.0)[None, None]
+        offsets = F.grid_sample(self.offsets(motion, condition), centred, padding_mode="border", align_corners=True)
         return centred[0, 0] + offsets[0, :, 0].T
 
     def forward(self, uv: Tensor, motion: Tensor, condition: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
@@ -146,9 +151,9 @@ class TorsoField(nn.Module):
 
         Args:
             uv: (N, 2) frame coordinates in [0, 1].
-            motion: (6,) of the torso: displacement in frame sides, then the deviation of the 2 x 2 linear part from the
-                identity, row by row. A point p of the canonical plane is seen at
-                ``centre + displacement + linear (p - centre)``.
+            motion: (6,) of the torso: a displacement d in frame sides, then how much there is of each mode. A point u
+                of the frame shows the point ``p - sum of motion[2 + k] * modes[k](p)`` of the canonical plane, where
+                ``p = u - d``.
             condition: (12,) of ``condition``.
             code: (code,) the consistency code shared with the head.
 

@@ -121,7 +121,7 @@ def collect_footage(clip: str, start: float, stop: float | None, size: int) -> E
         rotations=torch.from_numpy(np.stack([states[index].pose.rotation for index in kept])),
         translations=torch.from_numpy(np.stack([states[index].pose.translation for index in kept])),
         torso_motions=torch.from_numpy(np.stack([states[index].torso for index in kept])),
-        torso_centre=torch.from_numpy(torso.centre.astype(np.float32)),
+        torso_modes=torch.from_numpy(torso.modes),
         camera=Camera(*framing.camera(calibration.focal)),
     )
     return EnrolmentFootage(

@@ -1,11 +1,13 @@
 """The torso's template, learned from the enrolment's pictures."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.enrolment.torso_modes import learn_modes
 from app.tracking.torso_alignment import TorsoAligner
 from app.tracking.torso_template import SIDE, ColourMix, FrameCamera, Tones, TorsoTemplate, frame_tones
 from codec.face_state import TORSO_SIZE
@@ -47,9 +49,12 @@ def learn_torso(frames: Frames, masks: NDArray[np.uint8], camera: FrameCamera) -
     first = min(chosen, key=lambda frame: float(np.abs(frame - median)[mask].sum()))
     mix = _strongest_mix(first, mask)
     tones = [frame_tones(frame, mix) for frame in chosen]
-    template = TorsoTemplate(camera, mix, frame_tones(first, mix), mask)
+    template = TorsoTemplate.moving_linearly(camera, mix, frame_tones(first, mix), mask)
     for _ in range(PASSES):
-        template = TorsoTemplate(camera, mix, _aligned_mean(template, tones), mask)
+        template = replace(template, tones=_aligned_mean(template, tones))
+    for _ in range(PASSES):
+        template = replace(template, modes=learn_modes(template, tones))
+        template = replace(template, tones=_aligned_mean(template, tones))
     return template
 
 
@@ -76,7 +81,8 @@ def _strongest_mix(frame: NDArray[np.uint8], mask: NDArray[np.bool_]) -> ColourM
 def _aligned_mean(template: TorsoTemplate, tones: Sequence[Tones]) -> Tones:
     """Return the mean (SIDE, SIDE) of the frames, each moved so that its torso lies where the template has it."""
     aligner = TorsoAligner(template)
-    centre = template.centre * SIDE - 0.5
+    rows, columns = np.mgrid[:SIDE, :SIDE].astype(np.float32)
+    modes = template.displacements()
     total, count = np.zeros((SIDE, SIDE), np.float64), 0
     motion = np.zeros(TORSO_SIZE)
     for frame in tones:
@@ -86,10 +92,7 @@ def _aligned_mean(template: TorsoTemplate, tones: Sequence[Tones]) -> Tones:
         if found is None:
             continue
         motion = found.motion
-        linear = np.eye(2) + motion[2:].reshape(2, 2)
-        shift = centre + motion[:2] * SIDE - linear @ centre
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        places = np.column_stack([linear, shift])
-        total += cv2.warpAffine(frame, places, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        across, down = SIDE * (motion[:2, None, None] + np.tensordot(motion[2:], modes, 1)).astype(np.float32)
+        total += cv2.remap(frame, columns + across, rows + down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         count += 1
     return (total / count).astype(np.float32) if count else template.tones

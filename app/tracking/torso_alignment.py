@@ -1,12 +1,14 @@
-"""Registration of a torso to its template: inverse compositional Lucas-Kanade (Baker and Matthews, "Lucas-Kanade 20
-years on", IJCV 2004) with an affine warp, a gain and an offset of the brightness, weights that doubt what a hand, hair
-or the background cover, and a prior: a narrow strip of shirt says next to nothing about bends, and without a prior they
-run to their limits until the torso is lost.
+"""Registration of a torso to its template: Lucas-Kanade along its owner's modes of deformation, with the template's
+gradients in place of the picture's (Baker and Matthews, "Lucas-Kanade 20 years on", IJCV 2004; Matthews and Baker,
+"Active appearance models revisited", IJCV 2004), a gain and an offset of the brightness, weights that doubt what a
+hand, hair or the background cover, and a prior: a narrow strip of shirt says next to nothing about bends, and without a
+prior they run to their limits until the torso is lost.
 
-Motions are (6,): the displacement of the template's centre in sides of the frame, then the deviation of the linear part
-from the identity, row by row; see `codec.face_state.FaceState`.
+Motions are (6,): a displacement in sides of the frame, then how much there is of each mode; see
+`codec.face_state.FaceState`.
 """
 
+from copy import copy
 from dataclasses import dataclass
 
 import cv2
@@ -32,7 +34,7 @@ MIN_COVER = 0.1
 MAX_SHIFT = 0.6
 """Sides of the frame; a torso beyond is not followed."""
 MAX_BEND = 0.35
-"""Deviation of the linear part: shrugged shoulders rise further than the rest, but are no reason to give up."""
+"""Of each mode: shrugged shoulders rise further than the rest, but are no reason to give up."""
 DAMPING = 1e-3
 PRIOR = np.array([0.5, 0.5, 0.05, 0.05, 0.05, 0.05])
 """Standard deviations of a motion about none: a torso goes where it likes, and bends little."""
@@ -59,17 +61,26 @@ class TorsoAligner:
         rows, columns = np.nonzero(template.mask)
         self.usable = len(rows) >= MIN_PIXELS
         """Whether there is enough of a torso to be found."""
-        if not self.usable:
-            return
-        self._centre = template.centre * SIDE - 0.5
-        self._points = np.stack([columns, rows]) - self._centre[:, None]
+        self.points = np.stack([columns, rows]).astype(np.float64)
+        """(2, N) column and row of the template's pixels."""
         tones = template.tones
         self._values = tones[rows, columns].astype(np.float64)
-        across = (cv2.Scharr(tones, cv2.CV_32F, 1, 0) / 32)[rows, columns].astype(np.float64)
-        down = (cv2.Scharr(tones, cv2.CV_32F, 0, 1) / 32)[rows, columns].astype(np.float64)
-        x, y = self._points / SIDE
-        # In pixels per unit of the motion over SIDE, so that all columns are of one size.
-        self._steepest = np.stack([across, down, across * x, across * y, down * x, down * y], 1)
+        across, down = (cv2.Scharr(tones, cv2.CV_32F, *axes) / 32 for axes in ((1, 0), (0, 1)))
+        self.gradients = np.stack([across, down])[:, rows, columns].astype(np.float64)
+        """(2, N) of the tones, a pixel."""
+        self._modes = template.displacements()[:, :, rows, columns].astype(np.float64)
+        bends = (self.gradients * self._modes).sum(1)
+        self._steepest = SIDE * np.concatenate([self.gradients, bends]).T
+        """(N, 6) change of the tones by each number of the motion."""
+
+    def thinned(self, most: int) -> "TorsoAligner":
+        """Return an aligner that looks at so many pixels at most."""
+        every = -(-self.points.shape[1] // most)
+        other = copy(self)
+        other.points, other.gradients = self.points[:, ::every], self.gradients[:, ::every]
+        other._values, other._modes = self._values[::every], self._modes[:, :, ::every]
+        other._steepest = self._steepest[::every]
+        return other
 
     def align(self, tones: Tones, extent: Extent, start: Array) -> Alignment | None:
         """Find the torso in a frame.
@@ -84,27 +95,23 @@ class TorsoAligner:
         """
         if not self.usable:
             return None
-        linear, shift = np.eye(2) + start[2:].reshape(2, 2), start[:2] * SIDE
+        motion = np.array(start, np.float64)
         correlation = -1.0
         for _ in range(ITERATIONS):
-            places = linear @ self._points + (self._centre + shift)[:, None]
+            places = self.points + SIDE * (motion[:2, None] + np.tensordot(motion[2:], self._modes, 1))
             seen = self._within(places, extent)
             if seen.mean() < MIN_COVER:
                 return None
             columns, rows = places.astype(np.float32)[:, None]
             read = cv2.remap(tones, columns, rows, cv2.INTER_LINEAR)[0].astype(np.float64)
-            weights, residuals, spread, correlation = self._compare(read, seen)
-            motion = np.concatenate([shift / SIDE, (linear - np.eye(2)).ravel()])
+            weights, residuals, spread, correlation = self.compare(read, seen)
             step = self._step(weights, residuals, PIXELS_EACH * spread**2 / PRIOR**2, motion)
-            # Compose with the inverse of the step's warp, which acts on the template's side.
-            inverse = np.linalg.inv(np.eye(2) + step[2:].reshape(2, 2))
-            linear = np.eye(2) + np.clip(linear @ inverse - np.eye(2), -MAX_BEND, MAX_BEND)
-            shift = shift - linear @ step[:2]
-            if not np.all(np.isfinite(shift)) or np.abs(shift).max() > MAX_SHIFT * SIDE:
+            motion = motion - step
+            motion[2:] = np.clip(motion[2:], -MAX_BEND, MAX_BEND)
+            if not np.all(np.isfinite(motion)) or np.abs(motion[:2]).max() > MAX_SHIFT:
                 return None
-            if max(np.abs(step[:2]).max(), np.abs(step[2:]).max() * SIDE / 2) < CONVERGED:
+            if np.abs(step).max() * SIDE < CONVERGED:
                 break
-        motion = np.concatenate([shift / SIDE, (linear - np.eye(2)).ravel()])
         return Alignment(motion, correlation) if correlation >= MIN_CORRELATION else None
 
     def _within(self, places: Array, extent: Extent) -> NDArray[np.bool_]:
@@ -112,8 +119,12 @@ class TorsoAligner:
         column, row = places
         return np.asarray((column >= left) & (column <= right - 1) & (row >= top) & (row <= bottom - 1))
 
-    def _compare(self, read: Array, seen: NDArray[np.bool_]) -> tuple[Array, Array, float, float]:
+    def compare(self, read: Array, seen: NDArray[np.bool_]) -> tuple[Array, Array, float, float]:
         """Compare picture and template, after the brightness has been brought in line.
+
+        Args:
+            read: (N,) tones of the picture where the template's pixels are thought to be.
+            seen: (N,) which of them the picture shows.
 
         Returns:
             weights (N,), residuals (N,), their standard deviation, and the correlation.
@@ -135,19 +146,16 @@ class TorsoAligner:
         return weights, residuals, spread, correlation
 
     def _step(self, weights: Array, residuals: Array, stiffness: Array, motion: Array) -> Array:
-        """Return the warp of the template (6,) that is to be undone: pixels, then the linear part.
+        """Return by how much the motion (6,) is to be taken back.
 
         Args:
             weights: (N,) of the pixels.
-            residuals: (N,) what the warp explains of them.
+            residuals: (N,) what the step explains of them.
             stiffness: (6,) inverse variances of ``motion`` under the prior, relative to those of the residuals.
-            motion: (6,) as it is now; near the identity, undoing a warp subtracts it.
+            motion: (6,) as it is now.
         """
         weighted = self._steepest * weights[:, None]
         normal = self._steepest.T @ weighted
         normal[np.diag_indices(TORSO_SIZE)] *= 1.0 + DAMPING
-        # All columns were taken in pixels over the frame's side, and the motion is in sides of the frame.
-        normal[np.diag_indices(TORSO_SIZE)] += stiffness / SIDE**2
-        step = np.asarray(np.linalg.solve(normal, weighted.T @ residuals + stiffness * motion / SIDE), np.float64)
-        step[2:] /= SIDE
-        return step
+        normal[np.diag_indices(TORSO_SIZE)] += stiffness
+        return np.asarray(np.linalg.solve(normal, weighted.T @ residuals + stiffness * motion), np.float64)

@@ -6,26 +6,33 @@ Layout, all integers little-endian::
     version  u8       1
     camera   3 x f32  focal length and principal point of the avatar's frame, in sides of the frame
     mix      3 x f32  shares of red, green and blue in a tone
+    modes    f16      MODES x 2 x KNOTS x KNOTS of `renderer.torso_modes`
     content  zlib     of SIDE x SIDE bytes of tones, then as many of the mask, 0 or 1
+
+Version 1 had no modes: there a torso moves by a linear part.
 """
 
+import math
 import struct
 import zlib
 from dataclasses import astuple, dataclass
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from app.errors import UserError
+from renderer.torso_modes import KNOTS, MODES, displacements, linear_modes
 
 MAGIC = b"NCTO"
-VERSION = 1
+VERSION = 2
 SIDE = 128
 """Pixels of the frame's side when its torso is aligned: shoulders are smooth, and a fit of 3000 pixels takes 1 ms."""
 BLUR = 1.0
 """Standard deviation in those pixels: an edge is then seen from some pixels away."""
 _HEAD = struct.Struct("<4sB6f")
+_MODES_SHAPE = (MODES, 2, KNOTS, KNOTS)
 _LIMIT = 100.0
 """Bound on the camera's numbers."""
 
@@ -85,19 +92,27 @@ class TorsoTemplate:
     """(SIDE, SIDE) 0 to 255, blurred."""
     mask: NDArray[np.bool_]
     """(SIDE, SIDE) where the torso is, and nothing else ever."""
+    modes: NDArray[np.float32]
+    """(4, 2, KNOTS, KNOTS) how it deforms, see `renderer.torso_modes`."""
 
-    @property
-    def centre(self) -> NDArray[np.float64]:
-        """Middle of the torso (2,), column and row, in sides of the frame; the frame's where there is no torso."""
-        rows, columns = np.nonzero(self.mask)
-        if len(rows) == 0:
-            return np.array([0.5, 0.5])
-        return np.array([columns.mean() + 0.5, rows.mean() + 0.5]) / SIDE
+    @classmethod
+    def moving_linearly(
+        cls, camera: FrameCamera, mix: ColourMix, tones: Tones, mask: NDArray[np.bool_]
+    ) -> "TorsoTemplate":
+        """Return the template of a torso of which no other deformation is known than a linear part."""
+        centre = torch.from_numpy(_middle(mask)).float()
+        return cls(camera, mix, tones, mask, linear_modes(centre).numpy())
+
+    def displacements(self) -> NDArray[np.float32]:
+        """Return (4, 2, SIDE, SIDE): where each mode moves the template's pixels, in sides of the frame."""
+        middles = (torch.arange(SIDE) + 0.5) / SIDE
+        return displacements(torch.from_numpy(self.modes), middles, middles).numpy()
 
     def __bytes__(self) -> bytes:
         tones = np.clip(np.rint(self.tones), 0, 255).astype(np.uint8)
         content = zlib.compress(tones.tobytes() + self.mask.astype(np.uint8).tobytes(), 9)
-        return _HEAD.pack(MAGIC, VERSION, *astuple(self.camera), *astuple(self.mix)) + content
+        head = _HEAD.pack(MAGIC, VERSION, *astuple(self.camera), *astuple(self.mix))
+        return head + self.modes.astype("<f2").tobytes() + content
 
     @classmethod
     def parse(cls, data: bytes) -> "TorsoTemplate":
@@ -112,14 +127,23 @@ class TorsoTemplate:
         magic, version, *numbers = _HEAD.unpack_from(data)
         if magic != MAGIC:
             raise TorsoTemplateError(damaged)
-        if version != VERSION:
+        if version not in (1, VERSION):
             raise TorsoTemplateError(
                 f"the avatar's picture of the torso has version {version}, not {VERSION}; enrol again"
             )
+        modes, rest = None, data[_HEAD.size :]
+        if version == VERSION:
+            size = 2 * math.prod(_MODES_SHAPE)
+            if len(rest) < size:
+                raise TorsoTemplateError(damaged)
+            modes = np.frombuffer(rest[:size], "<f2").reshape(_MODES_SHAPE).astype(np.float32)
+            rest = rest[size:]
+            if not (np.abs(modes) < _LIMIT).all():
+                raise TorsoTemplateError(damaged)
         pixels = SIDE * SIDE
         decompressor = zlib.decompressobj()
         try:
-            content = decompressor.decompress(data[_HEAD.size :], 2 * pixels + 1)
+            content = decompressor.decompress(rest, 2 * pixels + 1)
         except zlib.error as error:
             raise TorsoTemplateError(damaged) from error
         if len(content) != 2 * pixels or not decompressor.eof or decompressor.unused_data:
@@ -133,7 +157,16 @@ class TorsoTemplate:
         tones, mask = np.frombuffer(content, np.uint8).reshape(2, SIDE, SIDE)
         if mask.max() > 1:
             raise TorsoTemplateError(damaged)
-        return cls(camera, mix, tones.astype(np.float32), mask.astype(bool))
+        parts = camera, mix, tones.astype(np.float32), mask.astype(bool)
+        return cls.moving_linearly(*parts) if modes is None else cls(*parts, modes)
+
+
+def _middle(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the middle (2,) of a mask, column and row, in sides of the frame; the frame's where it is empty."""
+    rows, columns = np.nonzero(mask)
+    if len(rows) == 0:
+        return np.array([0.5, 0.5])
+    return np.array([columns.mean() + 0.5, rows.mean() + 0.5]) / SIDE
 
 
 def frame_picture(image: NDArray[np.uint8], square: tuple[int, int, int]) -> tuple[NDArray[np.uint8], Extent]:

@@ -11,7 +11,7 @@ from codec.face_state import TORSO_SIZE
 SHIFT_GAINS = Gains((0.6, 0.3), (0.9, 0.6), speed=0.05)
 """Sides of the frame a second."""
 BEND_GAINS = Gains((0.35, 0.15), (0.8, 0.5), speed=0.15)
-"""Of the linear part, a second."""
+"""Of a mode, a second."""
 LOST_SECONDS = 0.3
 """After a gap as long as this the torso is looked for anew, and glided to."""
 GLIDE_SECONDS = 0.15

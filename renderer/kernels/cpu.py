@@ -186,14 +186,13 @@ def finish(
     field = avatar.torso
     picture = view.background_bytes.clone()
     code = torch.cat((condition, avatar.consistency_code))
-    motion = torch.cat((field.centre, torso[:2], field.inverse_linear(torso).flatten()))
     shown = _array(view.torso)
     given = (_array(view.background), _array(rgb), _array(transmittance))
     rest = (
         OPAQUE,
         _array(view.uv),
-        _array(motion),
-        _array(field.offsets(code)[0].permute(1, 2, 0)),
+        _array(torso[:2]),
+        _array(field.offsets(torso, code)[0].permute(1, 2, 0)),
         _array(field.plane[0].permute(1, 2, 0)),
         pack(field.shade.weight),
         _array(field.shade.bias + field.shade_condition(code)),

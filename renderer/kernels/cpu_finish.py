@@ -55,7 +55,7 @@ def finish(
     torso: Any,
     opaque: Any,
     uv: Any,
-    motion: Any,
+    shift: Any,
     offsets: Any,
     plane: Any,
     shade_weights: Any,
@@ -75,7 +75,7 @@ def finish(
         torso: (N,) ascending indices of the pixels in those rows where the torso may be seen.
         opaque: transmittance of the head below which the torso is not looked for.
         uv: (H, W, 2) frame coordinates.
-        motion: (8,) centre (2), displacement (2) and inverse linear part (2, 2) of the torso's motion.
+        shift: (2,) displacement of the torso, frame sides.
         offsets: (L, L, 2) the warp's displacements on a lattice over the frame, in half frame sides.
         plane: (R, R, 8) the canonical torso plane.
         shade_weights: as `pack` lays them out.
@@ -107,10 +107,7 @@ def finish(
         y, x = torso[index] // columns, torso[index] % columns
         inside = top <= y < top + height and left <= x < left + width
         if not inside or passed[y - top, x - left] > opaque:
-            shifted_u = uv[y, x, 0] - motion[0] - motion[2]
-            shifted_v = uv[y, x, 1] - motion[1] - motion[3]
-            u = motion[0] + shifted_u * motion[4] + shifted_v * motion[5]
-            v = motion[1] + shifted_u * motion[6] + shifted_v * motion[7]
+            u, v = uv[y, x, 0] - shift[0], uv[y, x, 1] - shift[1]
             lx = min(max(u * lattice_limit, _F(0.0)), lattice_limit)
             ly = min(max(v * lattice_limit, _F(0.0)), lattice_limit)
             ix, iy = texel(lx, lattice), texel(ly, lattice)

@@ -27,7 +27,7 @@ def finish(
     head: tl.tensor,
     background: tl.tensor,
     extent: tl.tensor,
-    motion: tl.tensor,
+    shift: tl.tensor,
     offsets: tl.tensor,
     plane: tl.tensor,
     shade_weights: tl.tensor,
@@ -54,7 +54,7 @@ def finish(
         head: (4, height, width) of ``march``.
         background: (height, width, 3) in [0, 1].
         extent: (height, width) of bytes, 1 where the torso may be seen.
-        motion: (8,) centre (2), displacement (2) and inverse linear part (2, 2) of the torso's motion.
+        shift: (2,) displacement of the torso, frame sides.
         offsets: (lattice, lattice, 2) the warp's displacements over the frame, in half frame sides.
         plane: (size, size, CHANNELS) the canonical torso plane.
         shade_weights: (WIDTH, CHANNELS).
@@ -92,10 +92,8 @@ def finish(
     pixels = tl.sum(shown.to(tl.int32))
     if pixels > 0:
         u, v = frame_coordinates(x.to(tl.float32), y.to(tl.float32), width, height)
-        u = tl.minimum(tl.maximum(u, 0.0), 1.0) - tl.load(motion) - tl.load(motion + 2)
-        v = tl.minimum(tl.maximum(v, 0.0), 1.0) - tl.load(motion + 1) - tl.load(motion + 3)
-        canonical_u = tl.load(motion) + u * tl.load(motion + 4) + v * tl.load(motion + 5)
-        canonical_v = tl.load(motion + 1) + u * tl.load(motion + 6) + v * tl.load(motion + 7)
+        canonical_u = tl.minimum(tl.maximum(u, 0.0), 1.0) - tl.load(shift)
+        canonical_v = tl.minimum(tl.maximum(v, 0.0), 1.0) - tl.load(shift + 1)
         steps = (lattice - 1).to(tl.float32)
         bent = read_plane(offsets, canonical_u * steps, canonical_v * steps, lattice, shown, 2, 2)
         axis = tl.arange(0, 2)[None, :]

@@ -18,6 +18,7 @@ from torch import Tensor
 from renderer.kernels.gpu import RAYS, current
 from renderer.precision import dense_dtype
 from renderer.torso_field import CONDITIONS, LATTICE
+from renderer.torso_modes import MODES
 
 if TYPE_CHECKING:
     from renderer.avatar import Avatar
@@ -48,8 +49,8 @@ class Frame:
     """(4,) int32: first row and column of the head's window in the picture, its height and width."""
     head_bias: Tensor
     """(W,) of the head's first layer, the consistency code's part in it."""
-    motion: Tensor
-    """(8,) centre, displacement and inverse linear part of the torso's motion."""
+    shift: Tensor
+    """(2,) displacement of the torso, frame sides."""
     torso_bias: Tensor
     """(W,) of the torso's shading layer, the condition's part in it."""
     offsets: Tensor
@@ -113,7 +114,7 @@ def locate(
         torch.empty(12, device=device),
         torch.empty(4, device=device, dtype=torch.int32),
         torch.empty(head.shape.width, device=device),
-        torch.empty(8, device=device),
+        _floats(torso[:2]),
         torch.empty(body.shape.width, device=device),
         torch.empty(LATTICE, LATTICE, 2, device=device),
     )
@@ -132,11 +133,11 @@ def locate(
         avatar.grid.corners(),
         head.density_layer.bias,
         head.code_layer.weight,
-        body.centre,
         body.condition_mean,
         body.condition_scale,
         avatar.consistency_code,
         body.lattice,
+        body.lattice_modes,
         first.weight,
         first.bias,
         second.weight,
@@ -148,7 +149,6 @@ def locate(
         frame.pose,
         frame.window,
         frame.head_bias,
-        frame.motion,
         frame.torso_bias,
         frame.offsets,
         view.width,
@@ -164,6 +164,7 @@ def locate(
         ENCODED=encoded,
         ENCODED_PADDED=_power(encoded, 16),
         CONDITIONS_PADDED=_power(conditions),
+        MODES=MODES,
         POINTS=POINTS,
     )
     return frame
@@ -298,7 +299,7 @@ def finish(avatar: Avatar, view: View, frame: Frame, head: Tensor, counts: Count
         head,
         view.background,
         view.torso_shown.view(torch.uint8),
-        frame.motion,
+        frame.shift,
         frame.offsets,
         _channels_last(field.plane),
         field.shade.weight,

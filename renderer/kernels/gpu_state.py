@@ -132,11 +132,11 @@ def prepare(
     corners: tl.tensor,
     density_bias: tl.tensor,
     code_weights: tl.tensor,
-    centre: tl.tensor,
     condition_mean: tl.tensor,
     condition_scale: tl.tensor,
     code: tl.tensor,
     lattice: tl.tensor,
+    lattice_modes: tl.tensor,
     first_weights: tl.tensor,
     first_bias: tl.tensor,
     second_weights: tl.tensor,
@@ -148,7 +148,6 @@ def prepare(
     pose: tl.tensor,
     window: tl.tensor,
     head_bias: tl.tensor,
-    motion: tl.tensor,
     torso_bias: tl.tensor,
     offsets: tl.tensor,
     width: tl.tensor,
@@ -166,12 +165,13 @@ def prepare(
     ENCODED: tl.constexpr,
     ENCODED_PADDED: tl.constexpr,
     CONDITIONS_PADDED: tl.constexpr,
+    MODES: tl.constexpr,
     POINTS: tl.constexpr,
 ) -> None:
     """Evaluate the warp on some points of its lattice; the first program does all the rest as well.
 
-    The grid is (tiles of points,). It does what `PoseCorrection`, `View.head_window`, `TorsoField.condition`,
-    `TorsoField.inverse_linear` and `TorsoField.offsets` do, in float32 as they.
+    The grid is (tiles of points,). It does what `PoseCorrection`, `View.head_window`, `TorsoField.condition`
+    and `TorsoField.offsets` do, in float32 as they.
 
     Args:
         expression: (EXPRESSIONS,).
@@ -186,11 +186,11 @@ def prepare(
         corners: (8, 3) of `DensityGrid.corners`.
         density_bias: (WIDTH,) of the head's first layer.
         code_weights: (WIDTH, CODE).
-        centre: (2,); it and the rest are those of `TorsoField`.
-        condition_mean: (12,).
+        condition_mean: (12,); it and the rest are those of `TorsoField`.
         condition_scale: (12,).
         code: (CODE,) the consistency code.
         lattice: (points, ENCODED).
+        lattice_modes: (MODES, 2, points).
         first_weights: (TORSO_WIDTH, ENCODED + 12 + CODE) of the warp.
         first_bias: (TORSO_WIDTH,).
         second_weights: (TORSO_WIDTH, TORSO_WIDTH).
@@ -202,7 +202,6 @@ def prepare(
         pose: (12,), written: origin in head space, corrected rotation.
         window: (4,) int32, written: first row and column of the head's window, its height and width.
         head_bias: (WIDTH,), written: of the head's first layer, the code's part in it.
-        motion: (8,), written: centre, displacement, inverse linear part of the torso's motion.
         torso_bias: (TORSO_WIDTH,), written: of the torso's shading layer, the condition's part in it.
         offsets: (points, 2), written: the warp, in half frame sides.
         width: of the picture, pixels.
@@ -220,6 +219,7 @@ def prepare(
         ENCODED: numbers that say where a point of the lattice lies.
         ENCODED_PADDED: see above, at least 16.
         CONDITIONS_PADDED: of 12 + CODE.
+        MODES: of the torso's motion.
         POINTS: of a program.
     """
     unit, torso_unit = tl.arange(0, WIDTH), tl.arange(0, TORSO_WIDTH)
@@ -258,17 +258,6 @@ def prepare(
         matrix = tl.load(condition_weights + torso_unit[:, None] * (12 + CODE) + index[None, :], given, 0.0)
         bent = tl.sum(matrix * condition[None, :], 1)
         tl.store(torso_bias + torso_unit, bent + tl.load(shade_bias + torso_unit))
-        a, b = 1.0 + tl.load(torso + 2), tl.load(torso + 3)
-        c, d = tl.load(torso + 4), 1.0 + tl.load(torso + 5)
-        inverse = 1.0 / tl.maximum(a * d - b * c, 0.1)
-        tl.store(motion, tl.load(centre))
-        tl.store(motion + 1, tl.load(centre + 1))
-        tl.store(motion + 2, tl.load(torso))
-        tl.store(motion + 3, tl.load(torso + 1))
-        tl.store(motion + 4, d * inverse)
-        tl.store(motion + 5, -b * inverse)
-        tl.store(motion + 6, -c * inverse)
-        tl.store(motion + 7, a * inverse)
 
     inputs = ENCODED + 12 + CODE
     matrix = tl.load(first_weights + torso_unit[:, None] * inputs + ENCODED + index[None, :], given, 0.0)
@@ -285,4 +274,8 @@ def prepare(
     for axis in tl.static_range(2):
         row = tl.load(third_weights + axis * TORSO_WIDTH + torso_unit)
         value = tl.sum(hidden * row[None, :], 1) + tl.load(third_bias + axis)
-        tl.store(offsets + point * 2 + axis, value * 0.1, point < points)
+        value *= 0.1
+        for mode in tl.static_range(MODES):
+            bend = tl.load(lattice_modes + (2 * mode + axis) * points + point, point < points, 0.0)
+            value -= tl.load(torso + 2 + mode) * bend
+        tl.store(offsets + point * 2 + axis, value, point < points)

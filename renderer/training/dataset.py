@@ -28,8 +28,8 @@ class Footage:
     """(F, 3) float32, cm."""
     torso_motions: Tensor
     """(F, 6) float32, see `renderer.torso_field.TorsoField.forward`."""
-    torso_centre: Tensor
-    """(2,) float32, frame coordinates."""
+    torso_modes: Tensor
+    """(4, 2, KNOTS, KNOTS) float32 of the torso's motion, see `renderer.torso_modes`."""
     camera: Camera
 
     def __len__(self) -> int:
@@ -44,7 +44,7 @@ class Footage:
             self.rotations[index],
             self.translations[index],
             self.torso_motions[index],
-            self.torso_centre,
+            self.torso_modes,
             self.camera,
         )
 
@@ -57,7 +57,7 @@ class Footage:
             self.rotations.to(device),
             self.translations.to(device),
             self.torso_motions.to(device),
-            self.torso_centre.to(device),
+            self.torso_modes.to(device),
             self.camera,
         )
 

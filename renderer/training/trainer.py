@@ -117,7 +117,7 @@ class Trainer(FieldTraining[Avatar]):
         grid, self.hull, self._distances = _grid_around_head(footage, surface)
         head = HeadField(grid.box_min, grid.box_max, _expression_window(grid, surface.face_centre, shape), shape)
         torso = TorsoField()
-        torso.initialise(footage.torso_centre, footage.rotations, footage.translations, footage.torso_motions)
+        torso.initialise(footage.torso_modes, footage.rotations, footage.translations, footage.torso_motions)
         # Not trained: a background that learns takes up what the head's outline gets wrong, as rings around it.
         self.backgrounds = background_over_time(footage, settings.background_knots)
         self.avatar = Avatar(head, torso, grid, self.backgrounds[-1].clone(), footage.camera).to(self.device)

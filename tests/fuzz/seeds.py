@@ -70,7 +70,7 @@ def avatar_seeds() -> list[bytes]:
         bytes(literal_prediction()),
         meta,
         bytes(Calibration.mean_face(8, b"12345678")),
-        bytes(TorsoTemplate(FrameCamera(1.5, 0.5, 0.5), ColourMix(0.3, 0.4, 0.3), tones, tones > 100)),
+        bytes(TorsoTemplate.moving_linearly(FrameCamera(1.5, 0.5, 0.5), ColourMix(0.3, 0.4, 0.3), tones, tones > 100)),
         lzma.decompress(pack_fields(tiny_avatar()).base),
         pack_embedding(PlainExpression()),
     )

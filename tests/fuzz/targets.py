@@ -142,7 +142,7 @@ def _calibration(data: bytes) -> None:
 
 
 def _torso(data: bytes) -> None:
-    assert np.isfinite(TorsoTemplate.parse(data).centre).all()
+    assert np.isfinite(TorsoTemplate.parse(data).displacements()).all()
 
 
 def _field(data: bytes) -> None:

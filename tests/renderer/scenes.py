@@ -11,6 +11,7 @@ from renderer.head_field import HeadField, HeadFieldShape
 from renderer.occupancy import DensityGrid
 from renderer.rays import head_space_rays
 from renderer.torso_field import TorsoField, TorsoFieldShape
+from renderer.torso_modes import linear_modes
 from renderer.training.dataset import BACKGROUND, BODY, HEAD, Footage, HeadSurface
 
 SMALL = HeadFieldShape(expression=30, channels=8, resolution=32, moving_channels=4, moving_resolution=16, width=32)
@@ -47,6 +48,10 @@ def usual_avatar(seed: int = 0) -> Avatar:
     torso = TorsoField(TorsoFieldShape(resolution=64))
     torch.nn.init.normal_(torso.plane)
     torch.nn.init.normal_(torso.warp[4].weight, std=0.1)
+    drawn = torch.Generator().manual_seed(5)
+    shifts, motions = torch.randn(9, 3, generator=drawn), torch.randn(9, 6, generator=drawn) * 0.1
+    modes = torch.randn(torso.modes.shape, generator=drawn) * 0.3
+    torso.initialise(modes, torch.eye(3).expand(9, 3, 3), shifts, motions)
     avatar = Avatar(head, torso, grid, torch.rand(32, 32, 3), CAMERA)
     avatar.consistency_code.data.normal_()
     avatar.torso_extent[:20] = 0.0
@@ -100,7 +105,7 @@ def ball_footage(frames: int, size: int, seed: int = 0) -> Footage:
         torch.stack(rotations),
         torch.stack(translations),
         torch.zeros(frames, 6),
-        torch.tensor([0.5, 0.9]),
+        linear_modes(torch.tensor([0.5, 0.9])),
         CAMERA,
     )
 

@@ -13,16 +13,27 @@ from renderer.avatar import Avatar
 from renderer.field_container import MAX_BYTES, FieldFileError
 from renderer.field_file import open_fields, pack_fields
 from renderer.field_file_3 import unpack_fields_3
+from renderer.torso_modes import linear_modes
 from tests.renderer.scenes import small_avatar, turned
 
+CENTRE = torch.tensor([0.5, 0.8])
 PACKED = pack_fields(small_avatar())
 WHOLE = dict.fromkeys(PACKED.planes, 0)
 
 
+def moved_linearly(avatar: Avatar) -> Avatar:
+    """Let the torso move as it did in versions 3 and 4: by a linear part about a centre."""
+    torso = avatar.torso
+    torso.load_state_dict(torso.state_dict() | {"modes": linear_modes(CENTRE)})
+    return avatar
+
+
 def pack_version_3(avatar: Avatar) -> bytes:
     """What version 3 wrote."""
-    tensors = {}
+    tensors = {"torso.centre": CENTRE}
     for name, value in avatar.state_dict().items():
+        if name == "torso.modes":
+            continue
         if (levels := {"head.static_planes": 31, "head.basis_planes": 11, "torso.plane": 31}.get(name)) is not None:
             scale = value.abs().amax((-1, -2), keepdim=True).clamp_min(1e-8) / levels
             tensors[name], tensors[f"{name}.scale"] = (value / scale).round().to(torch.int8), scale
@@ -67,8 +78,20 @@ def test_missing_bit_planes_make_it_coarser_and_no_worse_than_that() -> None:
 
 
 def test_fields_of_version_3_are_still_read() -> None:
-    avatar = small_avatar()
+    avatar = moved_linearly(small_avatar())
     assert rms(avatar, unpack_fields_3(pack_version_3(avatar))) < 2.0
+
+
+def test_fields_of_version_4_are_still_read() -> None:
+    data = changed(without="torso.modes", more={"torso.centre": CENTRE}, version="4")
+    assert rms(moved_linearly(small_avatar()), open_fields(data).avatar(PACKED.planes, WHOLE)) < 2.0
+
+
+@pytest.mark.parametrize("centre", [torch.zeros(0), torch.zeros(3, 3), torch.tensor(0.5), torch.full((2,), torch.nan)])
+def test_a_centre_that_is_none_is_refused(centre: torch.Tensor) -> None:
+    data = changed(without="torso.modes", more={"torso.centre": centre}, version="4")
+    with pytest.raises(FieldFileError):
+        open_fields(data).avatar(PACKED.planes, WHOLE)
 
 
 def test_fields_of_an_unknown_version_are_refused_in_a_sentence() -> None:
@@ -146,18 +169,19 @@ def test_a_box_without_extent_is_refused() -> None:
             open_fields(packed.base).avatar(packed.planes, WHOLE)
 
 
-def changed(without: str | None = None, **description: str) -> bytes:
+def changed(without: str | None = None, more: dict[str, torch.Tensor] | None = None, **description: str) -> bytes:
     container = lzma.decompress(PACKED.base)
     tensors = load(container)
     size = int.from_bytes(container[:8], "little")
     metadata = json.loads(container[8 : 8 + size])["__metadata__"] | description
     if without is not None:
         del tensors[without]
+    tensors |= more or {}
     return lzma.compress(save(tensors, metadata), preset=1)
 
 
 def test_a_missing_tensor_is_refused() -> None:
-    for name in ("torso.plane.steps", "torso.centre", "torso_extent"):
+    for name in ("torso.plane.steps", "torso.modes", "torso_extent"):
         with pytest.raises(FieldFileError):
             open_fields(changed(without=name)).avatar(PACKED.planes, WHOLE)
     for name in ("grid.density", "head.window"):

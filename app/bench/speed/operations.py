@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 CONDITIONS = 12
 """Numbers that bend the torso (`renderer.torso_field.CONDITIONS`)."""
+MODES = 4
+"""In which a torso deforms (`renderer.torso_modes.MODES`)."""
 FLOAT_BYTES = 4
 """Of planes, grid, background: they are kept as float32."""
 
@@ -135,9 +137,10 @@ def frame_work(sizes: FieldSizes, counts: "Counts") -> dict[str, Work]:
     search = counts.grid_lookups * (12 + 34 + 4 + 4) + counts.intervals * 8
     # Biases and activations: a hidden layer each, softplus of the density (4), sigmoids of three colours (3 each).
     density, colour = 2 * width + 5, 2 * width + 12
-    # The motion, the warp, the plane.
-    torso_reading = 12 + (8 + 8 * 2) + (8 + 8 * sizes.torso_channels) + 2 * torso_width + 4 + 4 * 3
-    warp = sizes.torso_lattice * (2 * sizes.warp_products + 4 * torso_width + 2)
+    # The displacement, the warp, the plane.
+    torso_reading = 2 + (8 + 8 * 2) + (8 + 8 * sizes.torso_channels) + 2 * torso_width + 4 + 4 * 3
+    # The network and its activations, its scale, and two coordinates of each mode.
+    warp = sizes.torso_lattice * (2 * sizes.warp_products + 4 * torso_width + 2 + 4 * MODES)
     torso_numbers = sizes.torso_channels * sizes.torso_resolution**2 + sizes.torso_products + sizes.warp_products
     return {
         "blend": Work(

@@ -37,7 +37,7 @@ def ball_enrolment(training: int = 60, held_out: int = 4) -> EnrolmentFootage:
         ball_footage(2, 64, seed=5),
         unseen,
         Calibration.mean_face(40, b"12345678"),
-        TorsoTemplate(
+        TorsoTemplate.moving_linearly(
             FrameCamera(2.0, 0.5, 0.5), ColourMix(0.3, 0.4, 0.3), np.zeros((SIDE, SIDE), np.float32), NOWHERE
         ),
         Framing(64, 64, 0, 0, 64),

@@ -5,7 +5,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from app.bench.speed.floor import Floor, frame_floor
-from app.bench.speed.operations import FieldSizes, Work, frame_work
+from app.bench.speed.operations import MODES, FieldSizes, Work, frame_work
 from app.bench.speed.peak import Peak
 from app.bench.speed.stages import STAGES, Counts
 from tests.renderer.scenes import small_avatar
@@ -49,7 +49,7 @@ def test_a_field_small_enough_to_count_by_hand():
         ),
         "torso": Work(
             dense=7 * 2 * shading,
-            other=7 * (12 + 24 + 16 + 2 * 1 + 4 + 12) + 4 * (2 * warp + 4 * 1 + 2) + 2 * 13 * 1,
+            other=7 * (2 + 24 + 16 + 2 * 1 + 4 + 12) + 4 * (2 * warp + 4 * 1 + 2 + 4 * 4) + 2 * 13 * 1,
             compulsory=4 * torso_numbers,
             # 4 corners on the torso's plane and 4 on the lattice of 2 channels.
             gathered=4 * 7 * (4 + 8),
@@ -80,8 +80,9 @@ def test_the_dense_layers_are_what_torch_counts():
         lambda: avatar.torso(torch.rand(pixels, 2), torch.zeros(6), torch.zeros(12), avatar.consistency_code)
     )
     warp = 2 * sizes.torso_lattice * sizes.warp_products + 2 * (12 + sizes.torso_code) * sizes.torso_width
-    # The inverse of the motion is a product, too: of 2 x 2 numbers a pixel.
-    assert counted["torso"].dense + warp + 8 * pixels == torso
+    # The sum of the modes is a product, too.
+    modes = 4 * MODES * sizes.torso_lattice
+    assert counted["torso"].dense + warp + modes == torso
     blend = products_counted(lambda: avatar.head.blend(torch.zeros(1, sizes.expression)))
     assert counted["blend"].other == blend + sizes.moving_texels
 
