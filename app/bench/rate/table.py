@@ -9,8 +9,8 @@ EXPLANATION = """\
 kbit/s: whole packets with their headers, of all held-out frames, at the footage's frame rate; B: bytes a packet.
 dPSNR (dB), dLPIPS: against rendering what was tracked, not rounded. Bits a packet by part; padding is the distance to
 the ideal code length. "alone": every frame coded alone, for those who cannot answer. Other ways of coding, without any
-header: "paper" is 16 bits x 0.72; zlib, bz2 and lzma code all frames together; order_2_ideal knows the frame before
-and pays for no table."""
+header: "paper" is 16 bits x 0.72; zlib, bz2, zstd and lzma code all frames together; order_2_ideal knows the frame
+before and pays for no table."""
 
 
 def lines(results: Sequence[Result]) -> list[str]:

@@ -25,8 +25,8 @@ frame by itself, for who cannot answer. Loss is against rendering the tracked fa
 
 OTHERS = """\
 The same numbers, rounded one by one as at "normal", coded in other ways, without any header, kbit/s. The paper sends
-16 bits a number and takes 0.72 of that for its entropy coder; zlib, bz2 and lzma see all frames at once, which no call
-can; the ideal of order 2 predicts each number from its last two values, without delay, and pays for no table:
+16 bits a number and takes 0.72 of that for its entropy coder; zlib, bz2, zstd and lzma see all frames at once, which no
+call can; the ideal of order 2 predicts each number from its last two values, without delay, and pays for no table:
 """
 
 PLOT: Final = "rate.png"
@@ -127,13 +127,16 @@ def _split(results: Sequence[Result]) -> str:
 
 def _others(results: Sequence[Result]) -> str:
     rows = []
-    for result in results:
-        if point_of(result) == "normal":
-            others = result.metrics["others_kbps"]
-            split = result.metrics["bits_a_packet"]
-            numbers = sum(split[part] for part in ("pose", "torso", "expression"))
-            share = numbers / sum(split[name] for name in part_names(results))
-            figures = [rate_of(result), rate_of(result) * share, *others.values()]
-            rows.append([result.clip.name, *(rate_text(figure) for figure in figures)])
-            head = ["clip", "ours", "of that the numbers", *(name.replace("_", " ") for name in others)]
+    normal = [result for result in results if point_of(result) == "normal"]
+    # An earlier version compared with fewer.
+    names = list(dict.fromkeys(name for result in normal for name in result.metrics["others_kbps"]))
+    for result in normal:
+        others = result.metrics["others_kbps"]
+        split = result.metrics["bits_a_packet"]
+        numbers = sum(split[part] for part in ("pose", "torso", "expression"))
+        share = numbers / sum(split[name] for name in part_names(results))
+        figures = [rate_of(result), rate_of(result) * share]
+        rows.append([result.clip.name, *map(rate_text, figures)])
+        rows[-1] += [rate_text(others[name]) if name in others else "—" for name in names]
+    head = ["clip", "ours", "of that the numbers", *(name.replace("_", " ") for name in names)]
     return table(head, rows) if rows else f"{NONE}\n"
