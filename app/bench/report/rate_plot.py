@@ -23,10 +23,15 @@ def plot_rates(path: Path, rows: Sequence[tuple[str, Curves]], figures: Sequence
         )  # fmt: skip
         for line, (name, curves) in zip(axes, rows, strict=True):
             for panel, shown in zip(line, figures, strict=True):
+                pairs = {codec: curve.pairs(shown) for codec, curve in curves.items()}
+                if not any(pairs.values()):
+                    # MS-SSIM is not defined for small pictures.
+                    panel.set_axis_off()
+                    continue
                 remark = "more is better" if shown.better > 0 else "less is better"
                 title(panel, f"{name} {shown.title}".strip(), remark)
                 rate_axis(panel, rates, label=line is axes[-1])
-                draw_curves(panel, {codec: curve.pairs(shown) for codec, curve in curves.items()})
+                draw_curves(panel, pairs)
         save(figure, path)
 
 
