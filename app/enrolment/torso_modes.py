@@ -24,6 +24,9 @@ ROUGHNESS = 0.006
 """Standard deviation, in sides of the frame, of second differences between neighbouring control points."""
 LOOSE = 0.1
 """Of the control points themselves: a picture of a plain shirt says nothing of them."""
+EXPECTED = 0.002
+"""Standard deviation of each number of a linear part that any torso is taken to have: one that hardly moved at
+enrolment is to bend as a whole later on, and not where noise has."""
 
 Array = NDArray[np.float64]
 
@@ -62,6 +65,8 @@ class _FreeRegistration:
         across, down = self._aligner.gradients * SIDE
         self._steepest = np.concatenate((across[:, None] * self._basis, down[:, None] * self._basis), 1)
         self._modes = np.asarray(template.modes, np.float64).reshape(MODES, -1)
+        linear = TorsoTemplate.moving_linearly(template.camera, template.mix, template.tones, template.mask)
+        self._linear = np.asarray(linear.modes, np.float64).reshape(MODES, -1)
         self._translations = np.kron(np.eye(2), np.ones(KNOTS * KNOTS))
         differences = np.diff(np.eye(KNOTS), 2, axis=0)
         along = differences.T @ differences
@@ -91,7 +96,8 @@ class _FreeRegistration:
         metric = visible + 1e-3 * np.trace(visible) / len(visible) * np.eye(len(visible))
         whole = self._translations.T
         explained = np.linalg.solve(whole.T @ metric @ whole, whole.T @ metric)
-        rest = fields - fields.mean(0)
+        expected = EXPECTED * np.sqrt(len(fields)) * self._linear
+        rest = np.concatenate((fields - fields.mean(0), expected))
         rest = rest - rest @ explained.T @ whole.T
         factor = np.linalg.cholesky(metric)
         _, _, directions = np.linalg.svd(rest @ factor, full_matrices=False)

@@ -263,6 +263,20 @@ def test_how_a_torso_deforms_is_learned() -> None:
     assert abs(np.corrcoef(strongest, lifts)[0, 1]) > 0.98
 
 
+def test_a_torso_that_never_moved_bends_linearly() -> None:
+    picture, mask = shirt()
+    generator = np.random.default_rng(4)
+    frames = [
+        np.clip(frame_picture(picture, (0, 0, 256))[0] + generator.normal(0, 2, (SIDE, SIDE, 3)), 0, 255).astype(
+            np.uint8
+        )
+        for _ in range(40)
+    ]
+    modes = learn_torso(frames, np.stack([mask] * 5), CAMERA).modes
+    size = np.abs(modes).max()
+    assert all(np.abs(np.diff(modes, 2, axis=axis)).max() < 0.1 * size for axis in (2, 3))
+
+
 def test_a_template_of_before_there_were_modes_is_read(template: TorsoTemplate) -> None:
     data = bytes(template)
     modes = 2 * template.modes.size
