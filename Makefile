@@ -16,13 +16,14 @@ setup:
 demo: setup
 	@$(BIN)/nerfcall demo
 
+# As modules: what the Python below the environment has already, say pytest, gets no script in it.
 test:
 	@.ci/setup dev bench
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check --quiet
-	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m ruff format --check --quiet
+	$(BIN)/python -m mypy
+	$(BIN)/python -c 'from importlinter.cli import lint_imports_command as lint; lint()' --no-logo
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
 bench:
 	@if [ -z "$(CLIPS)" ]; then echo 'say which clips of one person each, and from which second they are held out: make bench CLIPS="me.mp4@60" DIR=results'; exit 2; fi
