@@ -134,7 +134,7 @@ def test_a_damaged_container_raises_only_our_error(data: st.DataObject) -> None:
     opened(lzma.compress(bytes(container), preset=1))
 
 
-@pytest.mark.parametrize("cut", [0, 1, 100, len(PACKED.base) // 2, len(PACKED.base) - 1])
+@pytest.mark.parametrize("cut", [0, 1, 100, 9000, -1])
 def test_truncated_bytes_are_refused(cut: int) -> None:
     with pytest.raises(FieldFileError):
         open_fields(PACKED.base[:cut])
