@@ -83,7 +83,7 @@ class TorsoField(nn.Module):
         for octave in range(shape.octaves):
             waves += [torch.sin(points * (2.0**octave * torch.pi)), torch.cos(points * (2.0**octave * torch.pi))]
         self.register_buffer("lattice", torch.cat(waves, -1), persistent=False)
-        self.register_buffer("lattice_modes", torch.empty(4, 2, LATTICE, LATTICE), persistent=False)
+        self.register_buffer("lattice_modes", torch.empty(*self.modes.shape[:2], LATTICE, LATTICE), persistent=False)
         """The modes on the lattice, in half frame sides."""
         self._spread_modes()
         self.register_load_state_dict_post_hook(lambda *_: self._spread_modes())  # type: ignore[no-untyped-call]

@@ -142,13 +142,14 @@ class _Metered(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
         outer = self._metered_transport
+        if outer is not None and self._gathering is not None:
+            self._gathering.meter.received(data, outer.headers)
+        if not data:  # aiortc looks at a first byte, and ends the connection where there is none.
+            return
         if outer is None or self._gathering is None:
             super().datagram_received(data, addr)
             return
         meter = self._gathering.meter
-        meter.received(data, outer.headers)
-        if not data:  # aiortc looks at a first byte, and ends the connection where there is none.
-            return
         for delay in meter.delays(data, outer.headers, outgoing=False):
             if delay > 0.0:
                 asyncio.get_running_loop().call_later(delay, self._deliver, data, addr)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.enrolment.torso_modes import learn_modes
+from app.progress import Progress
 from app.tracking.torso_alignment import TorsoAligner
 from app.tracking.torso_template import SIDE, ColourMix, FrameCamera, Tones, TorsoTemplate, frame_tones
 from codec.face_state import TORSO_SIZE
@@ -50,11 +51,13 @@ def learn_torso(frames: Frames, masks: NDArray[np.uint8], camera: FrameCamera) -
     mix = _strongest_mix(first, mask)
     tones = [frame_tones(frame, mix) for frame in chosen]
     template = TorsoTemplate.moving_linearly(camera, mix, frame_tones(first, mix), mask)
-    for _ in range(PASSES):
-        template = replace(template, tones=_aligned_mean(template, tones))
-    for _ in range(PASSES):
-        template = replace(template, modes=learn_modes(template, tones))
-        template = replace(template, tones=_aligned_mean(template, tones))
+    with Progress(2 * PASSES, "learning how the torso moves") as progress:
+        for done in range(2 * PASSES):
+            # How it deforms is learned from pictures that are aligned as a whole.
+            if done >= PASSES:
+                template = replace(template, modes=learn_modes(template, tones))
+            template = replace(template, tones=_aligned_mean(template, tones))
+            progress.update(done + 1)
     return template
 
 

@@ -1,10 +1,12 @@
 """Calls that need help from outside: a STUN server's candidate, a TURN server's relay."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from aioice import ice
 
+from signaling.datagrams import DatagramMeter, gathering
 from signaling.errors import SignalingError
 from signaling.ice_servers import IceServers
 from signaling.peer import Peer
@@ -48,6 +50,21 @@ async def test_a_call_through_a_turn_server_counts_what_crosses_its_socket(serve
             await asyncio.sleep(0.001)
     assert len(turn.relays) == 2
     await asyncio.gather(a.close(), b.close())
+
+
+async def test_an_empty_datagram_through_a_relay_goes_no_further():
+    class Receiver:
+        def data_received(self, data, component):
+            received.append(data)
+
+    received = []
+    with gathering(DatagramMeter(), loopback=False):
+        protocol = ice.StunProtocol(Receiver())
+    # As within an allocation: the socket below it is another protocol's.
+    protocol.local_candidate = SimpleNamespace(component=1)
+    for data in (b"", b"word", b""):
+        protocol.datagram_received(data, ("192.0.2.1", 5))
+    assert received == [b"word"]
 
 
 async def test_a_stun_server_is_asked_and_counted(server, turn):
