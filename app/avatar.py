@@ -22,11 +22,13 @@ from codec.avatar_file import AvatarFile
 from codec.embedding import Embedding, embedding_of
 from codec.errors import AvatarFileError
 from codec.face_state import FaceState
+from codec.parameters import ParameterLayout
 from codec.prediction import PredictionTables, prediction_of
 from codec.tables import CodecTables
 from renderer.avatar import Avatar
 from renderer.field_container import FieldFileError
 from renderer.kernels import cpu, gpu
+from renderer.paper.avatar import PaperAvatar
 from renderer.portrait import Portrait
 from renderer.process_settings import flush_denormals, keep_buffers_mapped
 from renderer.refinement import Refinement
@@ -126,9 +128,12 @@ class LoadedAvatar:
 
     def _unpacked(self, file: AvatarFile) -> Portrait:
         try:
-            return unpack_sections(file).to(self.device)
+            field = unpack_sections(file)
         except FieldFileError as error:
             raise AvatarError(f"{self.path}: {error}; get the file again or enrol again") from error
+        if not _takes(field, self.tables.layout):
+            raise AvatarError(f"{self.path}: its fields and its coding tables are of two avatars; enrol again")
+        return field.to(self.device)
 
     @cached_property
     def calibration(self) -> Calibration:
@@ -212,13 +217,22 @@ def load_avatar(path: str | Path, device: str = "auto", first: int | None = None
     try:
         tables = CodecTables.parse(file["tables"])
         prediction = prediction_of(file)
-        if prediction is not None and prediction.size != len(tables.centres):
+        if prediction is not None and prediction.layout != tables.layout:
             raise ValueError("its prediction and its coding tables are of two avatars; enrol again")
     except AvatarFileError:
         raise
     except ValueError as error:
         raise AvatarError(f"{path}: {error}") from error
     return LoadedAvatar(file, Path(path), choose_device(device), tables, meta, prediction)
+
+
+def _takes(field: Portrait, layout: ParameterLayout) -> bool:
+    """Return whether a field is driven by numbers so laid out."""
+    if isinstance(field, Avatar):
+        head, torso = field.head.shape, field.torso.shape
+        return head.expression == layout.expression_size and 2 + torso.modes == layout.torso_size
+    # The paper's does not look at the torso's motion.
+    return isinstance(field, PaperAvatar) and field.shape.expression == layout.expression_size
 
 
 def refine_later(avatar: LoadedAvatar, seconds: float | None) -> None:

@@ -18,7 +18,9 @@ from app.mailbox import Mailbox
 from app.session import Rights
 from codec.avatar_file import AvatarFile
 from codec.face_state import FaceState
+from codec.parameters import torso_parameters
 from codec.recording import Recording
+from codec.tables import CodecTables
 
 Render = Callable[[FaceState, int, int], NDArray[np.uint8]]
 """An embedded state, width and height to a picture (H, W, 3), RGB."""
@@ -43,24 +45,32 @@ class PlayedFrame:
 def embedded_states(
     path: Path, recording: Recording, avatar_path: Path, avatar: AvatarFile, embed: Embed
 ) -> list[FaceState]:
-    """Return the recording's states with embedded expressions (30,), if this avatar may play them.
+    """Return the recording's states as this avatar takes them, if it may play them: with embedded expressions (30,).
 
     Raises:
+        FaceStateError: the recording knows more of a torso than the avatar.
+        TablesError: the avatar's coding tables are damaged.
         PlaybackError: the recording was embedded by another avatar.
         DemonstrationError: the avatar is a demonstration, and this recording did not come with it.
     """
     if recording.avatar_id is None:
         refuse_driving(avatar, avatar_path, str(path))
-        return [replace(state, expression=embed(state.expression)) for state in recording.states]
+        return _fitted([replace(state, expression=embed(state.expression)) for state in recording.states], avatar)
     if avatar.digest.startswith(recording.avatar_id) and not is_demonstration(avatar):
-        return recording.states
+        return _fitted(recording.states, avatar)
     if hashlib.sha256(path.read_bytes()).digest() in rights_of(avatar).recordings:
-        return recording.states
+        return _fitted(recording.states, avatar)
     refuse_driving(avatar, avatar_path, str(path))
     raise PlaybackError(
         f"{path} was made for another avatar than {avatar_path}: name that one, or track the clip again with "
         "`nerfcall track`"
     )
+
+
+def _fitted(states: list[FaceState], avatar: AvatarFile) -> list[FaceState]:
+    """Return states whose torsos have as many numbers as the avatar's: what was tracked without it knows no modes."""
+    size = CodecTables.parse(avatar["tables"]).layout.torso_size
+    return [replace(state, torso=torso_parameters(state.torso, size).astype(np.float32)) for state in states]
 
 
 def rights_of(avatar: AvatarFile) -> Rights:

@@ -13,6 +13,7 @@ from codec.face_state import FaceState
 from codec.frame_record import FrameHistory, FrameRecord
 from codec.message import Message
 from codec.packet import SEQUENCE_MODULUS, TIMESTAMP_MODULUS, Packet, short_id
+from codec.parameters import state_from_parameters
 from codec.predicted_frame import alone_record, decode_frame, decode_held
 from codec.predicted_packet import (
     HELD,
@@ -23,7 +24,6 @@ from codec.predicted_packet import (
     short_sequence,
 )
 from codec.prediction import GAPS, PredictionTables, context_of
-from codec.quantiser import state_from_parameters
 from codec.tables import CodecTables
 
 _LARGEST_TURN = np.pi + 0.05
@@ -168,7 +168,7 @@ class FrameDecoder:
         if parameters is None:
             held = self._held or self._tables.rest_state(timestamp)
             return replace(held, timestamp=timestamp, present=False)
-        state = state_from_parameters(parameters, timestamp, present=True)
+        state = state_from_parameters(parameters, self._tables.layout, timestamp, present=True)
         if newest:
             self._held = state
         return state
@@ -204,7 +204,7 @@ class FrameDecoder:
 
 
 def decode_symbols(tables: CodecTables, payload: bytes) -> list[int]:
-    """Return the symbols (12 + E,) of a payload; :class:`PacketError` unless it is exactly what the encoder makes."""
+    """Return the symbols (D,) of a payload; :class:`PacketError` unless it is exactly what the encoder makes."""
     coder = SymbolDecoder(payload)
     symbols: list[int] = []
     offsets: list[int] = []

@@ -22,10 +22,11 @@ from codec.face_state import FaceState
 from codec.frame_record import FrameHistory, FrameRecord
 from codec.operating_point import NORMAL, OPERATING_POINTS
 from codec.packet import SEQUENCE_MODULUS, TIMESTAMP_MODULUS, FrameHeader, Packet, short_id
+from codec.parameters import state_parameters
 from codec.predicted_frame import alone_record, encode_frame, encode_held, unchanged
 from codec.predicted_packet import HELD, PredictedHeader, PredictedPacket, checksum
 from codec.prediction import GAPS, PredictionTables, context_of
-from codec.quantiser import STEP_SCALE, state_parameters
+from codec.quantiser import STEP_SCALE
 from codec.tables import CodecTables
 
 CARRIED = 0.6
@@ -101,7 +102,7 @@ class FrameEncoder:
         else:
             if self._embed is not None:
                 state = replace(state, expression=np.asarray(self._embed(state.expression)))
-            parameters = state_parameters(state, self._tables.expression_size)
+            parameters = state_parameters(state, self._tables.layout)
             wanted = parameters if self._error is None else parameters + self._carried * self._error
             usable = self._usable(along)
             newest = self._reference(usable)
@@ -176,7 +177,7 @@ class FrameEncoder:
 
 
 def encode_symbols(tables: CodecTables, symbols: Sequence[int]) -> bytes:
-    """Return the payload of a frame's ``symbols`` (12 + E,), each within its bounds."""
+    """Return the payload of a frame's ``symbols`` (D,), each within its bounds."""
     coder = SymbolEncoder()
     offsets: list[int] = []
     for index, symbol in enumerate(symbols):

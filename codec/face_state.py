@@ -21,11 +21,14 @@ EXPRESSION_SIZE = 79
 EMBEDDED_SIZE = 30
 """Coefficients after the attention embedding (the paper's fine-tuned operating point)."""
 
-TORSO_SIZE = 6
-"""Numbers of the torso's motion: a displacement (2) and how much there is of each of its modes of deformation (4)."""
+MIN_TORSO_SIZE = 2
+"""Numbers of the motion of a torso that is known to move as a whole: its displacement."""
 
-TORSO_LIMITS = (2.0, 2.0, 0.4, 0.4, 0.4, 0.4)
-"""Largest size of each number of a torso's motion that is sent."""
+MAX_TORSO_SIZE = 18
+"""Numbers with as many modes of deformation as there may be: 16."""
+
+_DISPLACEMENT_LIMIT = 2.0
+_MODE_LIMIT = 0.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,11 +58,16 @@ class FaceState:
     """Seconds of the capture clock."""
     present: bool = True
     """False while no face is seen; expression, pose and torso then hold the last values."""
-    torso: NDArray[np.float32] = field(default_factory=lambda: np.zeros(TORSO_SIZE, np.float32))
-    """(6,) motion of the torso in the frame since the template of the enrolment, zero where the template has it.
+    torso: NDArray[np.float32] = field(default_factory=lambda: np.zeros(MIN_TORSO_SIZE, np.float32))
+    """(T,) motion of the torso in the frame since the template of the enrolment, zero where the template has it.
 
     First a displacement d: to the right and down, in sides of the frame. Then how much there is of each mode of
     deformation, smooth displacement fields m that come with the avatar. The point p of the template now lies at
     ``p + d + sum of torso[2 + k] m_k(p)``. Finite; what is received, or lies between faces that were, is within
-    :data:`TORSO_LIMITS`.
+    :func:`torso_limits`.
     """
+
+
+def torso_limits(size: int) -> tuple[float, ...]:
+    """Return the largest magnitude of each number of a torso's motion (size,) that is sent."""
+    return (_DISPLACEMENT_LIMIT,) * MIN_TORSO_SIZE + (_MODE_LIMIT,) * (size - MIN_TORSO_SIZE)

@@ -6,10 +6,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from codec.face_state import TORSO_LIMITS, FaceState, HeadPose
+from codec.face_state import FaceState, HeadPose, torso_limits
 from codec.rotation import interpolate_rotation, matrix_to_rotation_vector, rotation_vector_to_matrix
-
-_TORSO_LIMITS = np.array(TORSO_LIMITS)
 
 
 def interpolate_pose(start: HeadPose, end: HeadPose, weight: float) -> HeadPose:
@@ -42,7 +40,7 @@ class StateOffset:
     translation: NDArray[np.float64]
     """(3,), centimetres, added."""
     torso: NDArray[np.float64]
-    """(6,), added."""
+    """(T,), added."""
 
     @classmethod
     def between(cls, start: FaceState, end: FaceState) -> Self:
@@ -63,5 +61,6 @@ class StateOffset:
         )
         expression = (state.expression + weight * self.expression).astype(np.float32)
         # The offset was taken from another torso: added to this one, it may lead to a matrix that has no inverse.
-        torso = np.clip(state.torso + weight * self.torso, -_TORSO_LIMITS, _TORSO_LIMITS).astype(np.float32)
+        limits = np.array(torso_limits(len(state.torso)))
+        torso = np.clip(state.torso + weight * self.torso, -limits, limits).astype(np.float32)
         return FaceState(expression, pose, state.timestamp, state.present, torso)

@@ -55,7 +55,7 @@ def encode_frame(
     predicted = tables.predict(point, gap, *known)
     step = step_units(point)
     values = predicted.copy()
-    errors = np.zeros(tables.size, np.int64)
+    errors = np.zeros(tables.layout.size, np.int64)
     residuals = []
     residual_tables = tables.residual_tables(point, gap, *known)
     for index, table in enumerate(residual_tables):

@@ -1,8 +1,8 @@
 """How a frame is predicted from frames that the receiver is known to have: an avatar's section "prediction".
 
-The D = 12 + E numbers of a frame, of a kind and in the order of :mod:`codec.quantiser`, are integers in units of 1 / 64
-of a step. Of a frame that lies ``gap`` frames after its reference A, and of B, the frame sent before A, number k is
-predicted in two stages. In time::
+The D = 6 + T + E numbers of a frame, of a kind and in the order of :mod:`codec.parameters`, are integers in units of
+1 / 64 of a step. Of a frame that lies ``gap`` frames after its reference A, and of B, the frame sent before A, number k
+is predicted in two stages. In time::
 
     p_k = centre_k + (trend_a_k (A_k - centre_k) + trend_b_k (A_k - B_k) + 2**11 >> 12)
 
@@ -20,9 +20,7 @@ Everything is integers, so that both sides compute the same on every machine. Ea
 
 Layout, all integers little-endian::
 
-    magic       4 bytes  b"NCPR"
-    version     u16      1
-    size        u8       E, coefficients of the expression
+    head        see `codec.table_head`: b"NCPR", version 2
     steps       D x u32, units of 2**-20; that of the point "normal"
     centres     D x i32, units of a 64th of a step
     innovation  i16 for k in 0..D, for j in 0..k, in units of 2**-12
@@ -36,7 +34,6 @@ Layout, all integers little-endian::
 """
 
 import hashlib
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -51,12 +48,13 @@ from codec.entropy import ResidualTable
 from codec.errors import CodecError, TablesError
 from codec.operating_point import OPERATING_POINTS
 from codec.packet import short_id
-from codec.quantiser import MAX_EXPRESSION_SIZE, MOTION_SIZE, POSE_SIZE, STEP_SCALE, Quantiser
+from codec.parameters import ParameterLayout
+from codec.quantiser import STEP_SCALE, Quantiser
+from codec.table_head import REMEDY, TableHead
 
 SECTION: Final = "prediction"
 """Of an avatar file."""
-MAGIC = b"NCPR"
-VERSION = 1
+HEAD = TableHead("prediction tables", b"NCPR", 2)
 MAX_SIZE = 1 << 18
 """Bytes; the largest tables that can be written take less."""
 
@@ -68,14 +66,12 @@ WEIGHT_BITS: Final = 12
 """Weights are integers in units of 2**-12."""
 CLASSES: Final = 5
 """Degrees of motion from B to A."""
-GROUPS: Final = (slice(0, POSE_SIZE), slice(POSE_SIZE, MOTION_SIZE), slice(MOTION_SIZE, None))
+GROUPS: Final = 3
 """Pose, torso, expression: each has a degree of motion of its own."""
 
 Integers = NDArray[np.int64]
 
-_HEAD = struct.Struct("<4sHB")
 _HALF = 1 << (WEIGHT_BITS - 1)
-_REMEDY = "enrol the avatar again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,9 +106,9 @@ class PredictionTables:
     """Of each operating point."""
 
     @property
-    def size(self) -> int:
-        """D, the numbers of a frame."""
-        return len(self.centres)
+    def layout(self) -> ParameterLayout:
+        """Of the numbers of a frame."""
+        return self.quantiser.layout
 
     @cached_property
     def lowest(self) -> Integers:
@@ -147,7 +143,7 @@ class PredictionTables:
         if before is not None:
             rows = rows.copy()
             moved = np.abs(newest - before)
-            for group, edges, shifts in zip(GROUPS, tables.edges, tables.shifts, strict=True):
+            for group, edges, shifts in zip(self.layout.groups, tables.edges, tables.shifts, strict=True):
                 rows[group] += shifts[np.searchsorted(edges, moved[group].sum(), side="right")]
         return [bank[row] for row in np.clip(rows, 0, len(bank) - 1)]
 
@@ -175,9 +171,11 @@ class PredictionTables:
         return values
 
     def __bytes__(self) -> bytes:
-        parts = [_HEAD.pack(MAGIC, VERSION, self.quantiser.expression_size)]
+        parts = [HEAD.pack(self.layout)]
         parts += [self.quantiser.steps.astype("<u4").tobytes(), self.centres.astype("<i4").tobytes()]
-        parts += [matrix[_triangle(self.size)].astype("<i2").tobytes() for matrix in (self.innovation, self.feedback)]
+        parts += [
+            matrix[_triangle(self.layout.size)].astype("<i2").tobytes() for matrix in (self.innovation, self.feedback)
+        ]
         for point in self.points:
             parts += [array.astype(kind).tobytes() for array, (kind, _) in zip(_arrays(point), _LAYOUT, strict=True)]
         return b"".join(parts)
@@ -185,43 +183,31 @@ class PredictionTables:
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """Return the tables in ``data``; :class:`TablesError` for anything but what ``bytes`` makes."""
-        if len(data) > MAX_SIZE or data[: len(MAGIC)] != MAGIC:
-            raise TablesError(f"These are no prediction tables: {_REMEDY}.")
-        if len(data) < _HEAD.size:
-            raise TablesError(f"The prediction tables are cut off: {_REMEDY}.")
-        _, version, expression_size = _HEAD.unpack_from(data)
-        if version != VERSION:
-            raise TablesError(
-                f"The prediction tables have version {version} and this program reads {VERSION}: {_REMEDY}."
-            )
-        if not 1 <= expression_size <= MAX_EXPRESSION_SIZE:
-            raise TablesError(f"The prediction tables are for {expression_size} coefficients: {_REMEDY}.")
-        size = MOTION_SIZE + expression_size
-        blocks = _blocks(data, size)
+        layout, start = HEAD.parse(data, MAX_SIZE)
+        size, end = layout.size, start + _length(layout.size)
+        blocks = _blocks(data, start, size)
         try:
-            quantiser = Quantiser(next(blocks))
+            quantiser = Quantiser(layout, next(blocks))
             centres, innovation, feedback = next(blocks), *(_square(next(blocks), size) for _ in range(2))
             points = tuple(PointTables(*(next(blocks) for _ in _LAYOUT)) for _ in OPERATING_POINTS)
         except TablesError:
             raise
         except CodecError as error:
-            raise TablesError(f"The prediction tables are damaged ({error}): {_REMEDY}.") from None
+            raise TablesError(f"The prediction tables are damaged ({error}): {REMEDY}.") from None
         tables = cls(quantiser, centres, innovation, feedback, points)
-        if len(data) != _length(size):
-            raise TablesError(
-                f"The prediction tables are followed by {len(data) - _length(size)} bytes too many: {_REMEDY}."
-            )
+        if len(data) != end:
+            raise TablesError(f"The prediction tables are followed by {len(data) - end} bytes too many: {REMEDY}.")
         tables._check()
         return tables
 
     def _check(self) -> None:
         if (self.centres < self.lowest).any() or (self.centres > self.highest).any():
-            raise TablesError(f"The prediction tables' centres are out of range: {_REMEDY}.")
+            raise TablesError(f"The prediction tables' centres are out of range: {REMEDY}.")
         for point in self.points:
             if point.rows.max() >= len(laplace_bank()[0]):
-                raise TablesError(f"The prediction tables name a row that no bank has: {_REMEDY}.")
+                raise TablesError(f"The prediction tables name a row that no bank has: {REMEDY}.")
             if (np.diff(point.edges, axis=1) < 0).any():
-                raise TablesError(f"The prediction tables' degrees of motion are out of order: {_REMEDY}.")
+                raise TablesError(f"The prediction tables' degrees of motion are out of order: {REMEDY}.")
 
 
 def prediction_of(file: AvatarFile) -> PredictionTables | None:
@@ -243,8 +229,8 @@ _LAYOUT: Final = (
     ("<i2", lambda size: (GAPS, size)),
     ("<i2", lambda size: (GAPS, 2, size)),
     ("<u1", lambda size: (2, GAPS, size)),
-    ("<u4", lambda size: (len(GROUPS), CLASSES - 1)),
-    ("<i1", lambda size: (len(GROUPS), CLASSES)),
+    ("<u4", lambda size: (GROUPS, CLASSES - 1)),
+    ("<i1", lambda size: (GROUPS, CLASSES)),
 )
 """Kind and shape of each array of a point, in the order of the fields of :class:`PointTables`."""
 
@@ -262,15 +248,15 @@ def _shapes(size: int) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def _length(size: int) -> int:
-    return _HEAD.size + sum(int(np.prod(shape)) * np.dtype(kind).itemsize for kind, shape in _shapes(size))
+    """Return the bytes behind the head."""
+    return sum(int(np.prod(shape)) * np.dtype(kind).itemsize for kind, shape in _shapes(size))
 
 
-def _blocks(data: bytes, size: int) -> Iterator[Integers]:
-    position = _HEAD.size
+def _blocks(data: bytes, position: int, size: int) -> Iterator[Integers]:
     for kind, shape in _shapes(size):
         end = position + int(np.prod(shape)) * np.dtype(kind).itemsize
         if end > len(data):
-            raise TablesError(f"The prediction tables are cut off: {_REMEDY}.")
+            raise TablesError(f"The prediction tables are cut off: {REMEDY}.")
         yield np.frombuffer(data[position:end], kind).astype(np.int64).reshape(shape)
         position = end
 

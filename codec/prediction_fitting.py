@@ -15,6 +15,7 @@ from codec.entropy import MAX_RADIUS
 from codec.errors import TablesError
 from codec.noise_feedback import Matrix, feedback_weights
 from codec.operating_point import OPERATING_POINTS, OperatingPoint
+from codec.parameters import ParameterLayout
 from codec.predicted_frame import DEAD_ZONE
 from codec.prediction import CLASSES, GAPS, GROUPS, SUBDIVISION, WEIGHT_BITS, PointTables, PredictionTables
 from codec.quantiser import STEP_SCALE, Quantiser
@@ -37,22 +38,26 @@ _LARGEST = (1 << 15) - 1
 
 
 def fit_prediction(
-    parameters: NDArray[np.float64], steps: NDArray[np.floating], metric: Matrix | None = None
+    parameters: NDArray[np.float64],
+    layout: ParameterLayout,
+    steps: NDArray[np.floating],
+    metric: Matrix | None = None,
 ) -> PredictionTables:
     """Return the tables of a person.
 
     Args:
-        parameters: (N, 12 + E) of the enrolment in the order of time, at about 25 frames a second, N >= 16; see
+        parameters: (N, D) of the enrolment in the order of time, at about 25 frames a second, N >= 16; see
             `codec.table_fitting.training_parameters`.
-        steps: (12 + E,) of the point "normal", units of the parameters.
-        metric: (12 + E, 12 + E) of the picture, see `codec.noise_feedback`; without it, numbers are rounded one by one.
+        layout: of the D parameters.
+        steps: (D,) of the point "normal", units of the parameters.
+        metric: (D, D) of the picture, see `codec.noise_feedback`; without it, numbers are rounded one by one.
 
     Raises:
         TablesError: too few frames, or a metric that is none.
     """
     if len(parameters) < MIN_FRAMES:
         raise TablesError(f"Tables need {MIN_FRAMES} frames with a face, not {len(parameters)}: enrol for longer.")
-    quantiser = Quantiser(np.rint(np.asarray(steps, np.float64) * STEP_SCALE).astype(np.int64))
+    quantiser = Quantiser(layout, np.rint(np.asarray(steps, np.float64) * STEP_SCALE).astype(np.int64))
     exact = quantiser.steps / STEP_SCALE
     # From here on everything counts in steps.
     frames = np.clip(parameters[-MOST_FRAMES:] / exact, quantiser.lowest, quantiser.highest)
@@ -61,7 +66,7 @@ def fit_prediction(
     normal = next(point for point in OPERATING_POINTS if point.halves == 2)
     typical = _Fit(frames - centre, _rounded(frames - centre, owed, normal), normal, TYPICAL_GAP, True)
     innovation = _scaled(ridge_rows(typical.innovations(), _RIDGE))
-    points = tuple(_fit_point(frames - centre, owed, innovation, point) for point in OPERATING_POINTS)
+    points = tuple(_fit_point(layout, frames - centre, owed, innovation, point) for point in OPERATING_POINTS)
     return PredictionTables(
         quantiser, np.rint(centre * SUBDIVISION).astype(np.int64), innovation, _scaled(np.tril(owed, -1)), points
     )
@@ -100,12 +105,16 @@ class _Fit:
 
 
 def _fit_point(
-    frames: NDArray[np.float64], owed: Matrix, innovation: NDArray[np.int64], point: OperatingPoint
+    layout: ParameterLayout,
+    frames: NDArray[np.float64],
+    owed: Matrix,
+    innovation: NDArray[np.int64],
+    point: OperatingPoint,
 ) -> PointTables:
     known, size = _rounded(frames, owed, point), frames.shape[1]
     hold, trend = np.zeros((GAPS, size), np.int64), np.zeros((GAPS, 2, size), np.int64)
     rows = np.zeros((2, GAPS, size), np.int64)
-    edges, shifts = np.zeros((len(GROUPS), CLASSES - 1), np.int64), np.zeros((len(GROUPS), CLASSES), np.int64)
+    edges, shifts = np.zeros((GROUPS, CLASSES - 1), np.int64), np.zeros((GROUPS, CLASSES), np.int64)
     for gap in range(1, GAPS + 1):
         for order in (0, 1):
             fit = _Fit(frames, known, point, gap, bool(order))
@@ -117,7 +126,7 @@ def _fit_point(
                 continue
             trend[gap - 1] = _scaled(fit.weights)
             if gap == TYPICAL_GAP and len(residuals):
-                edges, shifts = _degrees(fit.moved * SUBDIVISION, residuals, rows[order, gap - 1])
+                edges, shifts = _degrees(layout, fit.moved * SUBDIVISION, residuals, rows[order, gap - 1])
     return PointTables(hold, trend, rows, edges, shifts)
 
 
@@ -154,13 +163,13 @@ def _best_rows(residuals: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _degrees(
-    moved: NDArray[np.float64], residuals: NDArray[np.int64], rows: NDArray[np.int64]
+    layout: ParameterLayout, moved: NDArray[np.float64], residuals: NDArray[np.int64], rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return from which sums (3, 4) of abs(``moved``) each degree of motion begins, and its shifts of rows (3, 5)."""
-    edges = np.zeros((len(GROUPS), CLASSES - 1), np.int64)
-    shifts = np.zeros((len(GROUPS), CLASSES), np.int64)
+    edges = np.zeros((GROUPS, CLASSES - 1), np.int64)
+    shifts = np.zeros((GROUPS, CLASSES), np.int64)
     costs, sizes = _costs(), np.minimum(np.abs(residuals), MAX_RADIUS)
-    for index, group in enumerate(GROUPS):
+    for index, group in enumerate(layout.groups):
         sums = np.abs(moved[:, group]).sum(axis=1)
         edges[index] = np.rint(np.quantile(sums, _QUANTILES)).astype(np.int64)
         degrees = np.searchsorted(edges[index], sums, side="right")

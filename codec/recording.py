@@ -3,17 +3,20 @@
 Layout, all integers little-endian::
 
     magic      6 bytes  b"NCFACE"
-    version    u16      2
+    version    u16      3
     rate       u32      frames per second times 10**6
     avatar     u8 length (0: tracked, bound to nobody), then the identity of the avatar that embedded the expression
     size       u8       coefficients of the expression
+    torso      u8       numbers of the torso's motion
     frames     u32
     start      i64      timestamp of the first frame, microseconds
-    steps      6 x u32  of rotation, picture-plane offset, log depth, displacement of the torso, linear part of the
-                        torso, expression, in units of 2**-20
-    models     (12 + size) x (i32 centre, i16 a1, i16 a2), the predictor of each parameter
+    steps      6 x u32  of rotation, picture-plane offset, log depth, displacement of the torso, its modes of
+                        deformation, expression, in units of 2**-20
+    models     (6 + torso + size) x (i32 centre, i16 a1, i16 a2), the predictor of each parameter
     symbols    the range coder's bytes
     checksum   u32      CRC-32 of everything before it
+
+In version 2 torsos had 6 numbers, and it did not say so.
 
 Each parameter is predicted from its two values before, ``centre + a1 (q1 - centre) + a2 (q2 - centre)`` with a1 and a2
 in units of 2**-12, and the residual coded under an adaptive table. While no face is seen no parameters are coded.
@@ -31,18 +34,21 @@ from numpy.typing import NDArray
 from codec.adaptive import AdaptiveResidual
 from codec.entropy import EntropyError, SymbolDecoder, SymbolEncoder
 from codec.errors import CodecError, RecordingError
-from codec.face_state import EMBEDDED_SIZE, EXPRESSION_SIZE, FaceState
+from codec.face_state import EMBEDDED_SIZE, EXPRESSION_SIZE, MIN_TORSO_SIZE, FaceState
 from codec.files import read_bounded, write_atomic
-from codec.quantiser import MOTION_SIZE, STEP_SCALE, Quantiser, state_from_parameters, state_parameters
+from codec.parameters import POSE_SIZE, ParameterLayout, state_from_parameters, state_parameters
+from codec.quantiser import STEP_SCALE, Quantiser
 
 MAGIC = b"NCFACE"
-VERSION = 2
+VERSION = 3
+_VERSION_OF_SIX = 2
 MAX_FILE_SIZE = 16 << 20
 MAX_FRAMES = 100_000
 """More than an hour at 25 fps; bounds what a small file can grow to in memory."""
 
 _HEAD = struct.Struct("<6sHIB")
-_BODY = struct.Struct("<BIq6I")
+_SIZES = struct.Struct("<BB")
+_BODY = struct.Struct("<Iq6I")
 _MODEL = struct.Struct("<ihh")
 _PREDICTOR_BITS = 12
 _MAX_TIME = 1 << 52
@@ -83,6 +89,8 @@ class Recording:
             kind = "as tracked" if self.avatar_id is None else "embedded by an avatar"
             sizes = " or all ".join(str(size) for size in _sizes(self.avatar_id is not None))
             raise RecordingError(f"The expressions of a recording {kind} all have {sizes} coefficients.")
+        if any(len(state.torso) != len(self.states[0].torso) for state in self.states):
+            raise RecordingError("The torsos of a recording are all of one size.")
         if self.avatar_id is not None and not 1 <= len(self.avatar_id) <= 32:
             raise RecordingError("An avatar's identity has 1 to 32 bytes.")
 
@@ -97,19 +105,25 @@ class Recording:
 
     def __bytes__(self) -> bytes:
         rate = round(self.fps * 1e6)
-        size = len(self.states[0].expression)
+        layout = ParameterLayout.of(self.states[0])
         steps = (*_MOTION_STEPS, _TRACKED_STEP if self.avatar_id is None else _EMBEDDED_STEP)
-        quantiser = _quantiser(steps, size)
+        quantiser = _quantiser(steps, layout)
         present = [state.present for state in self.states]
-        symbols = _hold(quantiser.quantise(np.stack([state_parameters(s, size) for s in self.states])), present)
+        symbols = _hold(quantiser.quantise(np.stack([state_parameters(s, layout) for s in self.states])), present)
         times = [round(state.timestamp * 1e6) for state in self.states]
         if any(abs(time) > _MAX_TIME for time in times):
             raise RecordingError("A recording's timestamps are seconds within a century of zero.")
         predictor = _Predictor.fit(symbols[np.array(present)], quantiser)
         avatar = self.avatar_id or b""
         head = _HEAD.pack(MAGIC, VERSION, rate, len(avatar)) + avatar
-        body = _BODY.pack(size, len(self.states), times[0], *steps)
-        data = head + body + bytes(predictor) + _encode(symbols, present, times, rate, predictor)
+        sizes = _SIZES.pack(layout.expression_size, layout.torso_size)
+        data = (
+            head
+            + sizes
+            + _BODY.pack(len(self.states), times[0], *steps)
+            + bytes(predictor)
+            + _encode(symbols, present, times, rate, predictor)
+        )
         return data + zlib.crc32(data).to_bytes(4, "little")
 
     @classmethod
@@ -121,18 +135,21 @@ class Recording:
             raise RecordingError(f"This is not a recording: {_REMEDY}.")
         try:
             _, version, rate, id_length = _HEAD.unpack_from(data)
-            if version != VERSION:
+            if version not in (_VERSION_OF_SIX, VERSION):
                 raise RecordingError(
                     f"This recording has format {version} and this program reads {VERSION}: update the older one."
                 )
             body_at = _HEAD.size + id_length
-            size, count, start, *steps = _BODY.unpack_from(data, body_at)
-            predictor_at = body_at + _BODY.size
-            predictor = _Predictor.parse(data[predictor_at : predictor_at + _MODEL.size * (MOTION_SIZE + size)])
+            size, torso_size = _SIZES.unpack_from(data, body_at)
+            rest_at = body_at + _SIZES.size
+            if version == _VERSION_OF_SIX:
+                torso_size, rest_at = 6, body_at + 1
+            count, start, *steps = _BODY.unpack_from(data, rest_at)
         except struct.error:
             raise RecordingError("This recording is cut off: copy it again, or record it again.") from None
-        payload_at = predictor_at + _MODEL.size * (MOTION_SIZE + size)
-        if len(data) < payload_at + 4 or len(predictor.models) != MOTION_SIZE + size:
+        predictor_at = rest_at + _BODY.size
+        payload_at = predictor_at + _MODEL.size * (POSE_SIZE + torso_size + size)
+        if len(data) < payload_at + 4:
             raise RecordingError("This recording is cut off: copy it again, or record it again.")
         if zlib.crc32(data[:-4]).to_bytes(4, "little") != data[-4:]:
             raise RecordingError("This recording is damaged (wrong checksum): copy it again, or record it again.")
@@ -141,13 +158,14 @@ class Recording:
         if id_length > 32 or not 1 <= count <= MAX_FRAMES or abs(start) > _MAX_TIME or not 1000 <= rate <= 10**9:
             raise RecordingError("This recording's head holds numbers out of range: record it again.")
         try:
-            quantiser = _quantiser(steps, size)
+            layout = ParameterLayout(torso_size, size)
+            quantiser, predictor = _quantiser(steps, layout), _Predictor.parse(data[predictor_at:payload_at])
             symbols, present, times = _decode(data[payload_at:-4], count, start, rate, predictor, quantiser)
         except CodecError as error:
             raise RecordingError(f"This recording is damaged: {error}") from None
         parameters = quantiser.dequantise(symbols)
         states = [
-            state_from_parameters(row, time / 1e6, seen)
+            state_from_parameters(row, layout, time / 1e6, seen)
             for row, time, seen in zip(parameters, times, present, strict=True)
         ]
         return cls(rate / 1e6, states, data[_HEAD.size : body_at] or None)
@@ -194,7 +212,7 @@ class _Predictor:
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
-        return cls(list(_MODEL.iter_unpack(data[: len(data) - len(data) % _MODEL.size])))
+        return cls(list(_MODEL.iter_unpack(data)))
 
     def predict(self, index: int, last: int, before: int) -> int:
         centre, a1, a2 = self.models[index]
@@ -202,10 +220,11 @@ class _Predictor:
         return centre + ((a1 * (last - centre) + a2 * (before - centre) + half) >> _PREDICTOR_BITS)
 
 
-def _quantiser(steps: tuple[int, ...] | list[int], size: int) -> Quantiser:
-    rotation, plane, depth, displacement, linear, expression = steps
-    pose, torso = [rotation] * 3 + [plane] * 2 + [depth], [displacement] * 2 + [linear] * 4
-    return Quantiser(np.array(pose + torso + [expression] * size, np.int64))
+def _quantiser(steps: tuple[int, ...] | list[int], layout: ParameterLayout) -> Quantiser:
+    rotation, plane, depth, displacement, mode, expression = steps
+    pose = [rotation] * 3 + [plane] * 2 + [depth]
+    torso = [displacement] * MIN_TORSO_SIZE + [mode] * (layout.torso_size - MIN_TORSO_SIZE)
+    return Quantiser(layout, np.array(pose + torso + [expression] * layout.expression_size, np.int64))
 
 
 def _hold(symbols: NDArray[np.int64], present: list[bool]) -> NDArray[np.int64]:

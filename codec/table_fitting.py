@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from codec.entropy import MAX_RADIUS, ResidualTable, normalise_frequencies
 from codec.errors import TablesError
-from codec.face_state import TORSO_SIZE, HeadPose
-from codec.quantiser import pose_parameters, step_units
+from codec.face_state import MAX_TORSO_SIZE, MIN_TORSO_SIZE, HeadPose
+from codec.parameters import ParameterLayout, pose_parameters
+from codec.quantiser import step_units
 
 WEIGHT_BITS = 12
 """Predictor weights are integers in units of 2**-12."""
@@ -35,20 +36,20 @@ _ESCAPE_SHARE = 2e-3
 
 
 def parameter_steps(
-    expression_size: int,
+    layout: ParameterLayout,
     expression_step: float | NDArray[np.floating],
     rotation_step: float,
     picture_step: float,
     focal: float,
 ) -> NDArray[np.int64]:
-    """Return the steps (12 + E,) in units of 2**-20; see :meth:`codec.tables.CodecTables.fit` for the arguments.
+    """Return the steps (D,) in units of 2**-20; see :meth:`codec.tables.CodecTables.fit` for the arguments.
 
     A torso is mostly still, sharp and before a still background, where a sixteenth of a pixel shows as flicker.
     """
     offset = picture_step / 256
     pose = [radians(rotation_step)] * 3 + [offset / focal] * 2 + [4 * offset]
-    torso = [0.5 * offset] * 2 + [2 * offset] * 4
-    steps = [*pose, *torso, *np.broadcast_to(np.asarray(expression_step, np.float64), (expression_size,))]
+    torso = [0.5 * offset] * 2 + [2 * offset] * (layout.torso_size - MIN_TORSO_SIZE)
+    steps = [*pose, *torso, *np.broadcast_to(np.asarray(expression_step, np.float64), (layout.expression_size,))]
     return np.array([step_units(float(step)) for step in steps], np.int64)
 
 
@@ -66,10 +67,11 @@ def expression_steps(sensitivity: NDArray[np.floating], picture_error: float) ->
 def training_parameters(
     expressions: NDArray[np.float64], poses: Sequence[HeadPose], torsos: NDArray[np.floating]
 ) -> NDArray[np.float64]:
-    """Return the parameters (N, 12 + E) of an enrolment; :class:`TablesError` when it cannot be fitted."""
+    """Return the parameters (N, D) of an enrolment, T of them torso; :class:`TablesError` when it cannot be fitted."""
     if expressions.ndim != 2 or len(expressions) != len(poses):
         raise TablesError(f"There are {len(poses)} poses for expressions of shape {expressions.shape}.")
-    if np.shape(torsos) != (len(poses), TORSO_SIZE):
+    sized = np.ndim(torsos) == 2 and MIN_TORSO_SIZE <= np.shape(torsos)[1] <= MAX_TORSO_SIZE
+    if not sized or len(torsos) != len(poses):
         raise TablesError(f"There are torsos of shape {np.shape(torsos)} for {len(poses)} poses.")
     if len(expressions) < MIN_FRAMES:
         raise TablesError(f"Tables need {MIN_FRAMES} frames with a face, not {len(expressions)}: enrol for longer.")

@@ -1,7 +1,7 @@
 """The coding tables of one avatar: steps, intra-frame predictors and frequencies, all integers.
 
-A frame is coded alone. Its 12 + E symbols go in the order rotation vector, translation, torso, expression, and each is
-predicted from those before it in the same frame::
+A frame is coded alone. Its D = 6 + T + E symbols go in the order rotation vector, translation, torso, expression, and
+each is predicted from those before it in the same frame::
 
     prediction_k = clamp(centre_k + (sum_{j < k} weight_kj (symbol_j - centre_j) + 2**11) >> 12)
 
@@ -11,12 +11,10 @@ What remains is coded under one frequency table per parameter.
 
 Layout, all integers little-endian::
 
-    magic    4 bytes  b"NCTB"
-    version  u16      2
-    size     u8       E, coefficients of the expression
-    models   (12 + E) x (step u32 in units of 2**-20, centre i32)
-    weights  i16 for k in 0..12+E, for j in 0..k, in units of 2**-12
-    tables   (12 + E) x (radius u16, then 2 radius + 2 frequencies u16)
+    head     see `codec.table_head`: b"NCTB", version 3
+    models   D x (step u32 in units of 2**-20, centre i32)
+    weights  i16 for k in 0..D, for j in 0..k, in units of 2**-12
+    tables   D x (radius u16, then 2 radius + 2 frequencies u16)
 """
 
 import hashlib
@@ -33,11 +31,12 @@ from numpy.typing import NDArray
 from codec.entropy import MAX_RADIUS, ResidualTable
 from codec.errors import CodecError, TablesError
 from codec.face_state import FaceState, HeadPose
-from codec.quantiser import MAX_EXPRESSION_SIZE, MOTION_SIZE, Quantiser, state_from_parameters
+from codec.parameters import ParameterLayout, state_from_parameters
+from codec.quantiser import Quantiser
 from codec.table_fitting import WEIGHT_BITS, fit_predictor, fit_table, parameter_steps, training_parameters
+from codec.table_head import REMEDY, TableHead
 
-MAGIC = b"NCTB"
-VERSION = 2
+HEAD = TableHead("coding tables", b"NCTB", 3)
 MAX_SIZE = 1 << 20
 """Bytes; the largest tables that can be written take less."""
 
@@ -46,8 +45,6 @@ ROTATION_STEP = 0.05
 PICTURE_STEP = 0.125
 """Pixels of a 256 x 256 picture."""
 
-_HEAD = struct.Struct("<4sHB")
-_REMEDY = "enrol the avatar again"
 _HALF = 1 << (WEIGHT_BITS - 1)
 
 
@@ -57,11 +54,11 @@ class CodecTables:
 
     quantiser: Quantiser
     centres: list[int] = field(repr=False)
-    """(12 + E,) symbols of the face at rest."""
+    """(D,) symbols of the face at rest."""
     weights: list[list[int]] = field(repr=False)
     """Row k has the k weights of the symbols before it, in units of 2**-12."""
     residuals: list[ResidualTable] = field(repr=False)
-    """(12 + E,) frequency tables of the prediction residuals."""
+    """(D,) frequency tables of the prediction residuals."""
 
     @classmethod
     def fit(
@@ -77,23 +74,30 @@ class CodecTables:
     ) -> Self:
         """Return tables for a person, from the frames of one enrolment in the order of time.
 
-        ``expressions`` (N, E) are embedded, ``poses`` has length N and ``torsos`` are (N, 6) as in
+        ``expressions`` (N, E) are embedded, ``poses`` has length N and ``torsos`` are (N, T) as in
         :class:`~codec.face_state.FaceState`; N >= 16. ``expression_step`` is one number or (E,), see
         :func:`codec.table_fitting.expression_steps`. ``rotation_step`` is in degrees. ``picture_step`` is in pixels of
         a 256 x 256 picture taken with ``focal`` (in heights of the picture), and what x and y of the head get; its
         size gets a step that moves a point a quarter of the picture away from its centre by as much. The torso's steps
         are half of that. :class:`TablesError` for too few frames or numbers not finite.
         """
-        steps = parameter_steps(np.shape(expressions)[-1], expression_step, rotation_step, picture_step, focal)
-        quantiser = Quantiser(steps)
-        symbols = quantiser.quantise(training_parameters(np.asarray(expressions, np.float64), poses, torsos))
+        parameters = training_parameters(np.asarray(expressions, np.float64), poses, torsos)
+        layout = ParameterLayout(np.shape(torsos)[1], np.shape(expressions)[1])
+        steps = parameter_steps(layout, expression_step, rotation_step, picture_step, focal)
+        quantiser = Quantiser(layout, steps)
+        symbols = quantiser.quantise(parameters)
         centres, weights, residuals = fit_predictor(symbols)
         return cls(quantiser, centres, weights, [fit_table(residuals[:, k]) for k in range(len(steps))])
 
     @property
+    def layout(self) -> ParameterLayout:
+        """Of the numbers of a frame."""
+        return self.quantiser.layout
+
+    @property
     def expression_size(self) -> int:
         """E, the coefficients of the embedded expression."""
-        return self.quantiser.expression_size
+        return self.layout.expression_size
 
     @cached_property
     def digest(self) -> bytes:
@@ -102,7 +106,7 @@ class CodecTables:
 
     @cached_property
     def bounds(self) -> list[tuple[int, int]]:
-        """(12 + E,) the smallest and the largest symbol of each parameter."""
+        """(D,) the smallest and the largest symbol of each parameter."""
         return list(zip(self.quantiser.lowest.tolist(), self.quantiser.highest.tolist(), strict=True))
 
     def predict(self, index: int, offsets: Sequence[int]) -> int:
@@ -115,10 +119,10 @@ class CodecTables:
     def rest_state(self, timestamp: float) -> FaceState:
         """Return the mean face of the enrolment, not present: what there is to show before anything has arrived."""
         parameters = self.quantiser.dequantise(np.array(self.centres, np.int64))
-        return state_from_parameters(parameters, timestamp, present=False)
+        return state_from_parameters(parameters, self.layout, timestamp, present=False)
 
     def __bytes__(self) -> bytes:
-        parts = [_HEAD.pack(MAGIC, VERSION, self.expression_size)]
+        parts = [HEAD.pack(self.layout)]
         parts += [
             struct.pack("<Ii", step, centre)
             for step, centre in zip(self.quantiser.steps.tolist(), self.centres, strict=True)
@@ -131,33 +135,27 @@ class CodecTables:
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """Return the tables in ``data``; :class:`TablesError` for anything but what ``bytes`` makes."""
-        if len(data) > MAX_SIZE or data[: len(MAGIC)] != MAGIC:
-            raise TablesError(f"These are no coding tables: {_REMEDY}.")
+        layout, start = HEAD.parse(data, MAX_SIZE)
         try:
-            tables, end = cls._parse_body(data)
+            tables, end = cls._parse_body(data, layout, start)
         except (struct.error, IndexError):
-            raise TablesError(f"The coding tables are cut off: {_REMEDY}.") from None
+            raise TablesError(f"The coding tables are cut off: {REMEDY}.") from None
         except TablesError:
             raise
         except CodecError as error:
-            raise TablesError(f"The coding tables are damaged ({error}): {_REMEDY}.") from None
+            raise TablesError(f"The coding tables are damaged ({error}): {REMEDY}.") from None
         if end != len(data):
-            raise TablesError(f"The coding tables are followed by {len(data) - end} bytes too many: {_REMEDY}.")
+            raise TablesError(f"The coding tables are followed by {len(data) - end} bytes too many: {REMEDY}.")
         return tables
 
     @classmethod
-    def _parse_body(cls, data: bytes) -> tuple[Self, int]:
-        _, version, size = _HEAD.unpack_from(data)
-        if version != VERSION:
-            raise TablesError(f"The coding tables have version {version} and this program reads {VERSION}: {_REMEDY}.")
-        if not 1 <= size <= MAX_EXPRESSION_SIZE:
-            raise TablesError(f"The coding tables are for {size} coefficients: {_REMEDY}.")
-        count = MOTION_SIZE + size
-        models = struct.unpack_from("<" + "Ii" * count, data, _HEAD.size)
-        quantiser, centres = Quantiser(np.array(models[::2], np.int64)), list(models[1::2])
+    def _parse_body(cls, data: bytes, layout: ParameterLayout, start: int) -> tuple[Self, int]:
+        count = layout.size
+        models = struct.unpack_from("<" + "Ii" * count, data, start)
+        quantiser, centres = Quantiser(layout, np.array(models[::2], np.int64)), list(models[1::2])
         if any(not low <= c <= high for low, c, high in zip(quantiser.lowest, centres, quantiser.highest, strict=True)):
-            raise TablesError(f"The coding tables' centres are out of range: {_REMEDY}.")
-        position = _HEAD.size + 8 * count
+            raise TablesError(f"The coding tables' centres are out of range: {REMEDY}.")
+        position = start + 8 * count
         weights: list[list[int]] = []
         for k in range(count):
             weights.append(list(struct.unpack_from(f"<{k}h", data, position)))
@@ -166,7 +164,7 @@ class CodecTables:
         for _ in range(count):
             (radius,) = struct.unpack_from("<H", data, position)
             if radius > MAX_RADIUS:
-                raise TablesError(f"A coding table's radius is {radius} of at most {MAX_RADIUS}: {_REMEDY}.")
+                raise TablesError(f"A coding table's radius is {radius} of at most {MAX_RADIUS}: {REMEDY}.")
             entries = struct.unpack_from(f"<{2 * radius + 2}H", data, position + 2)
             residuals.append(ResidualTable(np.array(entries, np.int64)))
             position += 2 + 2 * len(entries)

@@ -65,7 +65,7 @@ class Avatar(Portrait):
             expression: (E,) embedded.
             rotation: (3, 3) head space to camera space.
             translation: (3,) cm.
-            torso: (6,) its motion.
+            torso: (2 + modes,) its motion.
             width: pixels.
             height: pixels.
             samples: field evaluations a ray.

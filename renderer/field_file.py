@@ -18,10 +18,12 @@ from renderer.head_field import HeadField, HeadFieldShape
 from renderer.occupancy import DensityGrid
 from renderer.plane_levels import NAMES, Levels, planes_of, quantise_planes
 from renderer.torso_field import TorsoField, TorsoFieldShape
-from renderer.torso_modes import linear_modes
+from renderer.torso_modes import MAX_MODES, linear_modes
 
-VERSION = "5"
+VERSION = "6"
 """Changes whenever fields of before would render differently or not at all."""
+FOUR_MODES_VERSION = "5"
+"""When every torso had four modes, and the file did not say so."""
 LINEAR_VERSION = "4"
 """Before torsos had modes: they moved by a linear part about a centre, which is now rendered to the first order only. A
 shirt that bends by a twentieth comes out within a tenth of a pixel of where it did."""
@@ -155,9 +157,10 @@ def open_fields(data: bytes) -> FieldBase:
     """
     tensors, description = unpack_container(data)
     try:
-        if description["version"] == LINEAR_VERSION:
+        version = description["version"]
+        if version == LINEAR_VERSION:
             tensors[_MODES] = linear_modes(tensors.pop("torso.centre").float())
-        elif description["version"] != VERSION:
+        elif version not in (VERSION, FOUR_MODES_VERSION):
             raise FieldFileError("the avatar's fields were made by another version of the program")
         side = json.loads(description["background"])
         if type(side) is not int or not 1 <= side <= MAX_BACKGROUND:
@@ -165,7 +168,7 @@ def open_fields(data: bytes) -> FieldBase:
         base = FieldBase(
             camera_of(description["camera"]),
             HeadFieldShape(**shape_sizes(description["head"], HeadFieldShape.__slots__)),
-            TorsoFieldShape(**shape_sizes(description["torso"], TorsoFieldShape.__slots__)),
+            torso_shape(description["torso"], {} if version == VERSION else {"modes": 4}),
             side,
             tensors,
         )
@@ -194,6 +197,15 @@ def shape_sizes(text: str, names: tuple[str, ...]) -> dict[str, int]:
     if set(found) != set(names) or not all(type(size) is int and 0 < size <= 1024 for size in found.values()):
         raise FieldFileError("the avatar's fields have unknown sizes")
     return cast("dict[str, int]", found)
+
+
+def torso_shape(text: str, unsaid: Mapping[str, int]) -> TorsoFieldShape:
+    """Read the sizes of a torso, all but the ``unsaid`` ones. Raises FieldFileError, ValueError."""
+    said = tuple(name for name in TorsoFieldShape.__slots__ if name not in unsaid)
+    shape = TorsoFieldShape(**shape_sizes(text, said), **unsaid)
+    if shape.modes > MAX_MODES:
+        raise FieldFileError("the avatar's torso has more modes than any that this program makes")
+    return shape
 
 
 def check_window(window: Tensor, head: HeadFieldShape) -> None:

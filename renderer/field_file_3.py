@@ -12,6 +12,7 @@ from renderer.field_file import (
     check_density,
     check_window,
     shape_sizes,
+    torso_shape,
 )
 from renderer.head_field import HeadField, HeadFieldShape
 from renderer.occupancy import DensityGrid
@@ -36,7 +37,7 @@ def unpack_fields_3(data: bytes) -> Avatar:
         if description["version"] != VERSION:
             raise FieldFileError("the avatar's fields were made by another version of the program")
         head = HeadFieldShape(**shape_sizes(description["head"], HeadFieldShape.__slots__))
-        torso = TorsoFieldShape(**shape_sizes(description["torso"], TorsoFieldShape.__slots__))
+        torso = torso_shape(description["torso"], {"modes": 4})
         camera = camera_of(description["camera"])
         state = {name: _restore(name, value, tensors) for name, value in tensors.items() if not name.endswith(".scale")}
         _check_sizes(head, torso, state)

@@ -57,7 +57,7 @@ class Portrait(nn.Module, ABC):
             expression: (E,) embedded.
             rotation: (3, 3) head space to camera space.
             translation: (3,) cm.
-            torso: (6,) its motion, see `renderer.torso_field.TorsoField.forward`.
+            torso: (T,) its motion, see `renderer.torso_field.TorsoField.forward`.
             width: pixels; the frame fills the smaller side and lies in the middle of the larger one.
             height: pixels.
 

@@ -133,8 +133,8 @@ def finish(
         window: where in the picture the head is.
         rgb: (h, w, 3) of ``march``.
         transmittance: (h, w) of ``march``.
-        torso: (6,) its motion, see `TorsoField.forward`.
-        condition: (12,) of `TorsoField.condition`.
+        torso: (2 + modes,) its motion, see `TorsoField.forward`.
+        condition: (conditions,) of `TorsoField.condition`.
 
     Returns:
         (height, width, 3) uint8.

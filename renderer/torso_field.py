@@ -7,14 +7,10 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from renderer.precision import dense, dense_dtype
-from renderer.torso_modes import displacements, linear_modes
+from renderer.torso_modes import KNOTS, MODES, displacements
 
 LATTICE = 33
 """Points a side at which the warp is evaluated; between them it is interpolated, for a torso bends smoothly."""
-
-
-CONDITIONS = 12
-"""Numbers that bend the torso: the head's pose and the torso's motion, six each."""
 
 
 def pose_vector(rotation: Tensor, translation: Tensor) -> Tensor:
@@ -36,6 +32,13 @@ class TorsoFieldShape:
     """Size of the consistency code."""
     octaves: int = 2
     """Frequencies of the warp's positional encoding: few, for a torso bends smoothly."""
+    modes: int = MODES
+    """In which it deforms."""
+
+    @property
+    def conditions(self) -> int:
+        """Numbers that bend the torso: the head's pose, and the torso's motion."""
+        return 6 + 2 + self.modes
 
 
 class TorsoField(nn.Module):
@@ -56,24 +59,24 @@ class TorsoField(nn.Module):
     def __init__(self, shape: TorsoFieldShape | None = None):
         super().__init__()
         self.shape = shape = shape or TorsoFieldShape()
-        self.register_buffer("modes", linear_modes(torch.full((2,), 0.5)))
-        """(4, 2, KNOTS, KNOTS) of the torso's motion, see `renderer.torso_modes`."""
-        self.register_buffer("condition_mean", torch.zeros(CONDITIONS))
-        self.register_buffer("condition_scale", torch.ones(CONDITIONS))
+        self.register_buffer("modes", torch.zeros(shape.modes, 2, KNOTS, KNOTS))
+        """(modes, 2, KNOTS, KNOTS) of the torso's motion, see `renderer.torso_modes`."""
+        self.register_buffer("condition_mean", torch.zeros(shape.conditions))
+        self.register_buffer("condition_scale", torch.ones(shape.conditions))
         self.plane = nn.Parameter(torch.randn(1, shape.channels, shape.resolution, shape.resolution) * 0.1)
         encoded = 2 + 4 * shape.octaves
         bend = nn.Linear(shape.width, 2)
         nn.init.zeros_(bend.weight)
         nn.init.zeros_(bend.bias)
         self.warp = nn.Sequential(
-            nn.Linear(encoded + CONDITIONS + shape.code, shape.width),
+            nn.Linear(encoded + shape.conditions + shape.code, shape.width),
             nn.ReLU(),
             nn.Linear(shape.width, shape.width),
             nn.ReLU(),
             bend,
         )
         self.shade = nn.Linear(shape.channels, shape.width)
-        self.shade_condition = nn.Linear(CONDITIONS + shape.code, shape.width, bias=False)
+        self.shade_condition = nn.Linear(shape.conditions + shape.code, shape.width, bias=False)
         self.colour = nn.Linear(shape.width, 4)
         nn.init.normal_(self.shade_condition.weight, std=0.02)
         lattice = torch.linspace(-1.0, 1.0, LATTICE)
@@ -94,10 +97,10 @@ class TorsoField(nn.Module):
         Args:
             rotation: (..., 3, 3) head space to camera space.
             translation: (..., 3) cm.
-            motion: (..., 6) of the torso, see `forward`.
+            motion: (..., 2 + modes) of the torso, see `forward`.
 
         Returns:
-            (..., 12): the sine-scaled rotation axis, the translation, the motion.
+            (..., conditions): the sine-scaled rotation axis, the translation, the motion.
         """
         values = torch.cat((pose_vector(rotation, translation), motion), -1)
         return ((values - self.condition_mean) / self.condition_scale).clamp(-3.0, 3.0)
@@ -107,10 +110,10 @@ class TorsoField(nn.Module):
         """Take over how the torso deforms and how the enrolment footage spreads.
 
         Args:
-            modes: (4, 2, KNOTS, KNOTS) of the torso's motion.
+            modes: (modes, 2, KNOTS, KNOTS) of the torso's motion.
             rotations: (N, 3, 3) head space to camera space.
             translations: (N, 3) cm.
-            motions: (N, 6) of the torso.
+            motions: (N, 2 + modes) of the torso.
         """
         self.modes.copy_(modes)
         self._spread_modes()
@@ -127,8 +130,8 @@ class TorsoField(nn.Module):
         """Return the warp (1, 2, L, L) on a lattice over the frame: (x, y) displacements in half frame sides.
 
         Args:
-            motion: (6,) of the torso, see `forward`.
-            condition: (12 + code,) of ``condition``, and the consistency code.
+            motion: (2 + modes,) of the torso, see `forward`.
+            condition: (conditions + code,) of ``condition``, and the consistency code.
         """
         bent = self.warp(torch.cat((self.lattice, condition.expand(len(self.lattice), -1)), -1)) * 0.1
         warp: Tensor = bent.T.reshape(1, 2, LATTICE, LATTICE)
@@ -139,8 +142,8 @@ class TorsoField(nn.Module):
 
         Args:
             uv: (N, 2) frame coordinates in [0, 1].
-            motion: (6,) of the torso, see `forward`.
-            condition: (12 + code,) of ``condition``, and the consistency code.
+            motion: (2 + modes,) of the torso, see `forward`.
+            condition: (conditions + code,) of ``condition``, and the consistency code.
         """
         centred = ((uv - motion[:2]) * 2.0 - 1.0)[None, None]
         offsets = F.grid_sample(self.offsets(motion, condition), centred, padding_mode="border", align_corners=True)
@@ -151,10 +154,10 @@ class TorsoField(nn.Module):
 
         Args:
             uv: (N, 2) frame coordinates in [0, 1].
-            motion: (6,) of the torso: a displacement d in frame sides, then how much there is of each mode. A point u
-                of the frame shows the point ``p - sum of motion[2 + k] * modes[k](p)`` of the canonical plane, where
-                ``p = u - d``.
-            condition: (12,) of ``condition``.
+            motion: (2 + modes,) of the torso: a displacement d in frame sides, then how much there is of each mode. A
+                point u of the frame shows the point ``p - sum of motion[2 + k] * modes[k](p)`` of the canonical plane,
+                where ``p = u - d``.
+            condition: (conditions,) of ``condition``.
             code: (code,) the consistency code shared with the head.
 
         Returns:

@@ -10,8 +10,12 @@ A mode is a uniform cubic B-spline surface: smooth, and exact for every affine d
 import torch
 from torch import Tensor
 
-MODES = 4
-"""As many as the numbers of the torso's motion that follow its displacement."""
+MODES = 8
+"""Learned of each torso: twice as many tell little more, half as many leave a jacket's lapels where they were."""
+MAX_MODES = 16
+"""That an avatar may have."""
+LINEAR = 4
+"""Modes of a linear part."""
 KNOTS = 10
 """Control points a side; the first and the last lie outside the frame."""
 CELLS = KNOTS - 3
@@ -39,7 +43,7 @@ def linear_modes(centre: Tensor) -> Tensor:
     """Return the modes (4, 2, KNOTS, KNOTS) of a linear part about ``centre`` (2,): xx, xy, yx, yy of its deviation."""
     knots = (torch.arange(KNOTS) - 1.0) / CELLS
     row, column = torch.meshgrid(knots - centre[1].cpu(), knots - centre[0].cpu(), indexing="ij")
-    modes = torch.zeros(MODES, 2, KNOTS, KNOTS)
+    modes = torch.zeros(LINEAR, 2, KNOTS, KNOTS)
     modes[0, 0], modes[1, 0], modes[2, 1], modes[3, 1] = column, row, column, row
     return modes.to(centre)
 

@@ -15,9 +15,10 @@ from app.errors import UserError
 from app.progress import Progress
 from app.tracking.tracker import track_frames
 from codec.face_state import FaceState
+from codec.parameters import state_parameters
 from codec.prediction import PredictionTables
 from codec.prediction_fitting import fit_prediction
-from codec.quantiser import STEP_SCALE, state_parameters
+from codec.quantiser import STEP_SCALE
 
 COARSENESS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Of the steps, against those that the avatar came with; 1 is what a call sends."""
@@ -39,9 +40,9 @@ def training_states(spec: ClipSpec, avatar: LoadedAvatar) -> list[FaceState]:
 
 
 def enrolled_parameters(states: list[FaceState], avatar: LoadedAvatar) -> NDArray[np.float64]:
-    """Return the parameters (N, 12 + E), as prediction tables are fitted to, of tracked ``states``."""
+    """Return the parameters (N, D), as prediction tables are fitted to, of tracked ``states``."""
     embedded = [replace(state, expression=avatar.embed(state.expression)) for state in states]
-    return np.stack([state_parameters(state, len(state.expression)) for state in embedded])
+    return np.stack([state_parameters(state, avatar.tables.layout) for state in embedded])
 
 
 def coarser(
@@ -64,6 +65,7 @@ def coarser(
             raise UserError(f"{avatar.path} is of before frames were predicted: enrol it again")
         parameters = enrolled_parameters(states(), avatar)
         steps = avatar.prediction.quantiser.steps * (coarseness / STEP_SCALE)
-        return fit_prediction(parameters, steps, picture_metric(avatar.field, parameters))
+        layout = avatar.tables.layout
+        return fit_prediction(parameters, layout, steps, picture_metric(avatar.field, parameters, layout))
 
     return OurCodec(avatar, name, label, prediction, coarseness)

@@ -19,7 +19,6 @@ from codec.decoder import FrameDecoder
 from codec.encoder import FrameEncoder
 from codec.packet import Packet
 from codec.prediction import PredictionTables
-from codec.quantiser import MOTION_SIZE
 from codec.tables import CodecTables
 
 DELAY = 0.12
@@ -84,7 +83,7 @@ class OurCodec:
     def fit(self) -> None:
         """Make the tables now, lest the first frame wait for them."""
         # The settings say so before the tables are there.
-        assert self.prediction is None or self.prediction.size == MOTION_SIZE + self.tables.expression_size
+        assert self.prediction is None or self.prediction.layout == self.tables.layout
 
     def encode(self, frames: Frames, fps: float) -> Coded:
         """Track, embed, quantise and entropy-code every frame into the packet that a call would send."""

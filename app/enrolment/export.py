@@ -17,7 +17,7 @@ from codec.avatar_file import AvatarFile
 from codec.decoder import FrameDecoder
 from codec.embedding import Embedding
 from codec.encoder import FrameEncoder
-from codec.quantiser import MOTION_SIZE
+from codec.parameters import ParameterLayout
 from codec.table_fitting import expression_steps, training_parameters
 from codec.tables import CodecTables
 from renderer.portrait import Portrait
@@ -69,12 +69,13 @@ def finish(
     embedded: NDArray[np.float32] = embedding(tracked).numpy()
     poses, torsos = [state.pose for state in footage.states], np.stack([state.torso for state in footage.states])
     parameters = training_parameters(embedded.astype(np.float64), poses, torsos)
-    metric = picture_metric(avatar, parameters)
+    layout = ParameterLayout(len(torsos[0]), embedded.shape[1])
+    metric = picture_metric(avatar, parameters, layout)
     tables = CodecTables.fit(
         embedded,
         poses,
         torsos,
-        expression_step=expression_steps(np.sqrt(np.diag(metric)[MOTION_SIZE:]), PICTURE_ERROR),
+        expression_step=expression_steps(np.sqrt(np.diag(metric)[layout.expression]), PICTURE_ERROR),
         focal=avatar.camera.focal,
     )
     fields = pack_sections(avatar)
@@ -101,7 +102,7 @@ def finish(
     sections = {
         "meta": json.dumps(meta).encode(),
         "tables": bytes(tables),
-        "prediction": bytes(person_prediction(parameters, metric, field_psnr)),
+        "prediction": bytes(person_prediction(parameters, layout, metric, field_psnr)),
         **fields,
         "embedding": pack_embedding(embedding),
         "torso": bytes(footage.torso),

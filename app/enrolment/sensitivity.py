@@ -7,10 +7,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from codec.face_state import MIN_TORSO_SIZE
 from codec.noise_feedback import metric_steps
+from codec.parameters import ParameterLayout, state_from_parameters
 from codec.prediction import PredictionTables
 from codec.prediction_fitting import fit_prediction
-from codec.quantiser import MOTION_SIZE, state_from_parameters
 from renderer.portrait import Portrait
 
 ERROR_SHARE: Final = 0.22
@@ -28,18 +29,19 @@ _PIXELS: Final = 0.5 / 256
 _EXPRESSION: Final = 0.25
 
 
-def picture_metric(avatar: Portrait, parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+def picture_metric(avatar: Portrait, parameters: NDArray[np.float64], layout: ParameterLayout) -> NDArray[np.float64]:
     """Return the mean over pixels and some frames of J^T J, for the picture's derivative J by the numbers of a frame.
 
     Args:
         avatar: that renders them.
-        parameters: (N, 12 + E) of the enrolment, see `codec.quantiser.state_parameters`.
+        parameters: (N, D) of the enrolment, see `codec.parameters.state_parameters`.
+        layout: of the D parameters.
 
     Returns:
-        (12 + E, 12 + E), of pictures in [0, 1]. The picture's mean square change by a small change e of the parameters
+        (D, D), of pictures in [0, 1]. The picture's mean square change by a small change e of the parameters
         is ``e^T H e``.
     """
-    probes = _probes(parameters.shape[1], avatar.camera.focal)
+    probes = _probes(layout, avatar.camera.focal)
     chosen = np.linspace(0, len(parameters) - 1, PROBE_FRAMES).round().astype(int)
     metric = np.zeros((len(probes), len(probes)))
     for row in parameters[chosen]:
@@ -47,7 +49,8 @@ def picture_metric(avatar: Portrait, parameters: NDArray[np.float64]) -> NDArray
         for index, probe in enumerate(probes):
             offset = np.zeros(len(probes))
             offset[index] = probe
-            changes.append((_picture(avatar, row + offset) - _picture(avatar, row - offset)) / (2 * probe))
+            sides = (_picture(avatar, row + sign * offset, layout) for sign in (1, -1))
+            changes.append(np.subtract(*sides) / (2 * probe))
         derivative = np.stack(changes)
         metric += derivative @ derivative.T / (derivative.shape[1] * PROBE_FRAMES)
     # A number that no picture shows still has a place, so that it is not rounded away altogether.
@@ -56,12 +59,13 @@ def picture_metric(avatar: Portrait, parameters: NDArray[np.float64]) -> NDArray
 
 
 def person_prediction(
-    parameters: NDArray[np.float64], metric: NDArray[np.float64], field_psnr: float
+    parameters: NDArray[np.float64], layout: ParameterLayout, metric: NDArray[np.float64], field_psnr: float
 ) -> PredictionTables:
     """Return the prediction tables of a person.
 
     Args:
-        parameters: (N, 12 + E) of the enrolment in the order of time.
+        parameters: (N, D) of the enrolment in the order of time.
+        layout: of the D parameters.
         metric: of the person's picture, see `picture_metric`.
         field_psnr: of the field against real pictures that it was not trained on, dB.
 
@@ -69,18 +73,18 @@ def person_prediction(
         TablesError: too few frames.
     """
     picture_error = float(np.clip(ERROR_SHARE * 10.0 ** (-field_psnr / 20.0), *ERROR_RANGE))
-    return fit_prediction(parameters, metric_steps(metric, picture_error, parameters.std(axis=0)), metric)
+    return fit_prediction(parameters, layout, metric_steps(metric, picture_error, parameters.std(axis=0)), metric)
 
 
-def _probes(size: int, focal: float) -> NDArray[np.float64]:
-    """Return by how much each number (12 + E,) is changed: about as much as rounding does."""
+def _probes(layout: ParameterLayout, focal: float) -> NDArray[np.float64]:
+    """Return by how much each number (D,) is changed: about as much as rounding does."""
     pose = [_ROTATION] * 3 + [_PIXELS / focal] * 2 + [4 * _PIXELS]
-    torso = [_PIXELS] * 2 + [4 * _PIXELS] * 4
-    return np.array([*pose, *torso, *[_EXPRESSION] * (size - MOTION_SIZE)])
+    torso = [_PIXELS] * MIN_TORSO_SIZE + [4 * _PIXELS] * (layout.torso_size - MIN_TORSO_SIZE)
+    return np.array([*pose, *torso, *[_EXPRESSION] * layout.expression_size])
 
 
-def _picture(avatar: Portrait, parameters: NDArray[np.float64]) -> NDArray[np.float32]:
-    state = state_from_parameters(parameters, 0.0, present=True)
+def _picture(avatar: Portrait, parameters: NDArray[np.float64], layout: ParameterLayout) -> NDArray[np.float32]:
+    state = state_from_parameters(parameters, layout, 0.0, present=True)
     device = next(avatar.parameters()).device
 
     def tensor(values: NDArray[np.float32]) -> torch.Tensor:

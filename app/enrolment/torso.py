@@ -11,7 +11,6 @@ from app.enrolment.torso_modes import learn_modes
 from app.progress import Progress
 from app.tracking.torso_alignment import TorsoAligner
 from app.tracking.torso_template import SIDE, ColourMix, FrameCamera, Tones, TorsoTemplate, frame_tones
-from codec.face_state import TORSO_SIZE
 from renderer.training.dataset import BODY, HEAD
 
 PASSES = 2
@@ -87,11 +86,11 @@ def _aligned_mean(template: TorsoTemplate, tones: Sequence[Tones]) -> Tones:
     rows, columns = np.mgrid[:SIDE, :SIDE].astype(np.float32)
     modes = template.displacements()
     total, count = np.zeros((SIDE, SIDE), np.float64), 0
-    motion = np.zeros(TORSO_SIZE)
+    motion = aligner.rest
     for frame in tones:
         found = aligner.align(frame, EVERYWHERE, motion)
         if found is None:
-            found = aligner.align(frame, EVERYWHERE, np.zeros(TORSO_SIZE))
+            found = aligner.align(frame, EVERYWHERE, aligner.rest)
         if found is None:
             continue
         motion = found.motion

@@ -32,7 +32,7 @@ Array = NDArray[np.float64]
 
 
 def learn_modes(template: TorsoTemplate, tones: Sequence[Tones]) -> NDArray[np.float32]:
-    """Return the modes (4, 2, KNOTS, KNOTS) in which the pictures deform, the strongest first.
+    """Return the modes (M, 2, KNOTS, KNOTS), M <= MODES, in which the pictures deform, the strongest first.
 
     Args:
         template: with modes to begin with.
@@ -45,7 +45,7 @@ def learn_modes(template: TorsoTemplate, tones: Sequence[Tones]) -> NDArray[np.f
     if not aligner.usable:
         return template.modes
     free = _FreeRegistration(template, aligner)
-    fields, start = [], np.zeros(2 + MODES)
+    fields, start = [], aligner.rest
     for picture in tones:
         found = aligner.align(picture, (0, SIDE, 0, SIDE), start)
         if found is not None:
@@ -64,9 +64,9 @@ class _FreeRegistration:
         self._basis = np.einsum("nj,nk->njk", *basis).reshape(len(rows), KNOTS * KNOTS)
         across, down = self._aligner.gradients * SIDE
         self._steepest = np.concatenate((across[:, None] * self._basis, down[:, None] * self._basis), 1)
-        self._modes = np.asarray(template.modes, np.float64).reshape(MODES, -1)
+        self._modes = np.asarray(template.modes, np.float64).reshape(len(template.modes), -1)
         linear = TorsoTemplate.moving_linearly(template.camera, template.mix, template.tones, template.mask)
-        self._linear = np.asarray(linear.modes, np.float64).reshape(MODES, -1)
+        self._linear = np.asarray(linear.modes, np.float64).reshape(len(linear.modes), -1)
         self._translations = np.kron(np.eye(2), np.ones(KNOTS * KNOTS))
         differences = np.diff(np.eye(KNOTS), 2, axis=0)
         along = differences.T @ differences
@@ -74,7 +74,7 @@ class _FreeRegistration:
         self._prior = np.kron(np.eye(2), rough / ROUGHNESS**2 + np.eye(KNOTS * KNOTS) / LOOSE**2)
 
     def register(self, tones: Tones, motion: Array) -> Array:
-        """Return the displacements of the control points, in sides of the frame, from a motion (6,) on."""
+        """Return the displacements of the control points, in sides of the frame, from a motion of the template on."""
         start = motion[:2] @ self._translations + motion[2:] @ self._modes
         field = start
         for _ in range(ITERATIONS):
@@ -100,9 +100,12 @@ class _FreeRegistration:
         rest = np.concatenate((fields - fields.mean(0), expected))
         rest = rest - rest @ explained.T @ whole.T
         factor = np.linalg.cholesky(metric)
-        _, _, directions = np.linalg.svd(rest @ factor, full_matrices=False)
-        modes: Array = np.linalg.solve(factor.T, directions[:MODES].T).T.reshape(MODES, 2, KNOTS * KNOTS)
+        _, sizes, directions = np.linalg.svd(rest @ factor, full_matrices=False)
+        # What changes the picture less than any linear part is expected to is noise.
+        least = np.linalg.svd(rest[len(fields) :] @ factor, compute_uv=False).min()
+        kept = directions[:MODES][sizes[:MODES] >= least]
+        modes: Array = np.linalg.solve(factor.T, kept.T).T.reshape(len(kept), 2, KNOTS * KNOTS)
         moved = np.einsum("mdk,nk->mdn", modes, self._basis)
         size = np.sqrt((moved**2).sum(1).mean(1))
         scaled: NDArray[np.float32] = (modes * (SPREAD / size)[:, None, None]).astype(np.float32)
-        return scaled.reshape(MODES, 2, KNOTS, KNOTS)
+        return scaled.reshape(len(kept), 2, KNOTS, KNOTS)

@@ -4,7 +4,7 @@ gradients in place of the picture's (Baker and Matthews, "Lucas-Kanade 20 years 
 hand, hair or the background cover, and a prior: a narrow strip of shirt says next to nothing about bends, and without a
 prior they run to their limits until the torso is lost.
 
-Motions are (6,): a displacement in sides of the frame, then how much there is of each mode; see
+Motions are (2 + M,): a displacement in sides of the frame, then how much there is of each mode; see
 `codec.face_state.FaceState`.
 """
 
@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.tracking.torso_template import SIDE, Extent, Tones, TorsoTemplate
-from codec.face_state import TORSO_SIZE
 
 ITERATIONS = 15
 MIN_PIXELS = 200
@@ -36,8 +35,8 @@ MAX_SHIFT = 0.6
 MAX_BEND = 0.35
 """Of each mode: shrugged shoulders rise further than the rest, but are no reason to give up."""
 DAMPING = 1e-3
-PRIOR = np.array([0.5, 0.5, 0.05, 0.05, 0.05, 0.05])
-"""Standard deviations of a motion about none: a torso goes where it likes, and bends little."""
+SHIFT_PRIOR, BEND_PRIOR = 0.5, 0.05
+"""Standard deviations of a displacement and of a mode about none: a torso goes where it likes, and bends little."""
 PIXELS_EACH = 12.0
 """Pixels that say together what one would alone: neighbours of a blurred picture are off alike."""
 
@@ -49,7 +48,7 @@ class Alignment:
     """Where the torso was found."""
 
     motion: Array
-    """(6,) see the module."""
+    """(2 + M,) see the module."""
     correlation: float
     """Between template and picture under the weights, -1 to 1."""
 
@@ -69,9 +68,15 @@ class TorsoAligner:
         self.gradients = np.stack([across, down])[:, rows, columns].astype(np.float64)
         """(2, N) of the tones, a pixel."""
         self._modes = template.displacements()[:, :, rows, columns].astype(np.float64)
+        self._prior = np.array([SHIFT_PRIOR] * 2 + [BEND_PRIOR] * len(self._modes))
         bends = (self.gradients * self._modes).sum(1)
         self._steepest = SIDE * np.concatenate([self.gradients, bends]).T
-        """(N, 6) change of the tones by each number of the motion."""
+        """(N, 2 + M) change of the tones by each number of the motion."""
+
+    @property
+    def rest(self) -> Array:
+        """No motion, (2 + M,)."""
+        return np.zeros(2 + len(self._modes))
 
     def thinned(self, most: int) -> "TorsoAligner":
         """Return an aligner that looks at so many pixels at most."""
@@ -88,7 +93,7 @@ class TorsoAligner:
         Args:
             tones: (SIDE, SIDE), see `app.tracking.torso_template.frame_tones`.
             extent: what the picture covers of it.
-            start: (6,) motion to begin with.
+            start: (2 + M,) motion to begin with.
 
         Returns:
             None where it is not seen.
@@ -105,7 +110,7 @@ class TorsoAligner:
             columns, rows = places.astype(np.float32)[:, None]
             read = cv2.remap(tones, columns, rows, cv2.INTER_LINEAR)[0].astype(np.float64)
             weights, residuals, spread, correlation = self.compare(read, seen)
-            step = self._step(weights, residuals, PIXELS_EACH * spread**2 / PRIOR**2, motion)
+            step = self._step(weights, residuals, PIXELS_EACH * spread**2 / self._prior**2, motion)
             motion = motion - step
             motion[2:] = np.clip(motion[2:], -MAX_BEND, MAX_BEND)
             if not np.all(np.isfinite(motion)) or np.abs(motion[:2]).max() > MAX_SHIFT:
@@ -146,16 +151,16 @@ class TorsoAligner:
         return weights, residuals, spread, correlation
 
     def _step(self, weights: Array, residuals: Array, stiffness: Array, motion: Array) -> Array:
-        """Return by how much the motion (6,) is to be taken back.
+        """Return by how much the motion (2 + M,) is to be taken back.
 
         Args:
             weights: (N,) of the pixels.
             residuals: (N,) what the step explains of them.
-            stiffness: (6,) inverse variances of ``motion`` under the prior, relative to those of the residuals.
-            motion: (6,) as it is now.
+            stiffness: (2 + M,) inverse variances of ``motion`` under the prior, relative to those of the residuals.
+            motion: (2 + M,) as it is now.
         """
         weighted = self._steepest * weights[:, None]
         normal = self._steepest.T @ weighted
-        normal[np.diag_indices(TORSO_SIZE)] *= 1.0 + DAMPING
-        normal[np.diag_indices(TORSO_SIZE)] += stiffness
+        normal[np.diag_indices(len(motion))] *= 1.0 + DAMPING
+        normal[np.diag_indices(len(motion))] += stiffness
         return np.asarray(np.linalg.solve(normal, weighted.T @ residuals + stiffness * motion), np.float64)

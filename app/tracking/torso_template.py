@@ -3,13 +3,14 @@
 Layout, all integers little-endian::
 
     magic    4 bytes  b"NCTO"
-    version  u8       1
+    version  u8       3
     camera   3 x f32  focal length and principal point of the avatar's frame, in sides of the frame
     mix      3 x f32  shares of red, green and blue in a tone
-    modes    f16      MODES x 2 x KNOTS x KNOTS of `renderer.torso_modes`
+    count    u8       M, modes
+    modes    f16      M x 2 x KNOTS x KNOTS of `renderer.torso_modes`
     content  zlib     of SIDE x SIDE bytes of tones, then as many of the mask, 0 or 1
 
-Version 1 had no modes: there a torso moves by a linear part.
+Version 1 had no modes: there a torso moves by a linear part. Version 2 had four, and no count.
 """
 
 import math
@@ -23,16 +24,17 @@ import torch
 from numpy.typing import NDArray
 
 from app.errors import UserError
-from renderer.torso_modes import KNOTS, MODES, displacements, linear_modes
+from renderer.torso_modes import KNOTS, MAX_MODES, displacements, linear_modes
 
 MAGIC = b"NCTO"
-VERSION = 2
+VERSION = 3
+_FOUR_MODES_VERSION, _LINEAR_VERSION = 2, 1
 SIDE = 128
 """Pixels of the frame's side when its torso is aligned: shoulders are smooth, and a fit of 3000 pixels takes 1 ms."""
 BLUR = 1.0
 """Standard deviation in those pixels: an edge is then seen from some pixels away."""
 _HEAD = struct.Struct("<4sB6f")
-_MODES_SHAPE = (MODES, 2, KNOTS, KNOTS)
+_MODE_SHAPE = (2, KNOTS, KNOTS)
 _LIMIT = 100.0
 """Bound on the camera's numbers."""
 
@@ -93,7 +95,7 @@ class TorsoTemplate:
     mask: NDArray[np.bool_]
     """(SIDE, SIDE) where the torso is, and nothing else ever."""
     modes: NDArray[np.float32]
-    """(4, 2, KNOTS, KNOTS) how it deforms, see `renderer.torso_modes`."""
+    """(M, 2, KNOTS, KNOTS) how it deforms, see `renderer.torso_modes`."""
 
     @classmethod
     def moving_linearly(
@@ -104,7 +106,7 @@ class TorsoTemplate:
         return cls(camera, mix, tones, mask, linear_modes(centre).numpy())
 
     def displacements(self) -> NDArray[np.float32]:
-        """Return (4, 2, SIDE, SIDE): where each mode moves the template's pixels, in sides of the frame."""
+        """Return (M, 2, SIDE, SIDE): where each mode moves the template's pixels, in sides of the frame."""
         middles = (torch.arange(SIDE) + 0.5) / SIDE
         return displacements(torch.from_numpy(self.modes), middles, middles).numpy()
 
@@ -112,7 +114,7 @@ class TorsoTemplate:
         tones = np.clip(np.rint(self.tones), 0, 255).astype(np.uint8)
         content = zlib.compress(tones.tobytes() + self.mask.astype(np.uint8).tobytes(), 9)
         head = _HEAD.pack(MAGIC, VERSION, *astuple(self.camera), *astuple(self.mix))
-        return head + self.modes.astype("<f2").tobytes() + content
+        return head + bytes([len(self.modes)]) + self.modes.astype("<f2").tobytes() + content
 
     @classmethod
     def parse(cls, data: bytes) -> "TorsoTemplate":
@@ -127,16 +129,19 @@ class TorsoTemplate:
         magic, version, *numbers = _HEAD.unpack_from(data)
         if magic != MAGIC:
             raise TorsoTemplateError(damaged)
-        if version not in (1, VERSION):
+        if version not in (_LINEAR_VERSION, _FOUR_MODES_VERSION, VERSION):
             raise TorsoTemplateError(
                 f"the avatar's picture of the torso has version {version}, not {VERSION}; enrol again"
             )
         modes, rest = None, data[_HEAD.size :]
-        if version == VERSION:
-            size = 2 * math.prod(_MODES_SHAPE)
-            if len(rest) < size:
+        if version != _LINEAR_VERSION:
+            count = 4
+            if version == VERSION:
+                count, rest = rest[0] if rest else 0, rest[1:]
+            size = 2 * count * math.prod(_MODE_SHAPE)
+            if not 1 <= count <= MAX_MODES or len(rest) < size:
                 raise TorsoTemplateError(damaged)
-            modes = np.frombuffer(rest[:size], "<f2").reshape(_MODES_SHAPE).astype(np.float32)
+            modes = np.frombuffer(rest[:size], "<f2").reshape(count, *_MODE_SHAPE).astype(np.float32)
             rest = rest[size:]
             if not (np.abs(modes) < _LIMIT).all():
                 raise TorsoTemplateError(damaged)

@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 from app.tracking.filter import Gains, VectorFilter
 from app.tracking.torso_alignment import TorsoAligner
 from app.tracking.torso_template import TorsoTemplate, frame_picture, frame_tones
-from codec.face_state import TORSO_SIZE
 
 SHIFT_GAINS = Gains((0.6, 0.3), (0.9, 0.6), speed=0.05)
 """Sides of the frame a second."""
@@ -28,19 +27,19 @@ class TorsoTracker:
         self._camera, self._mix, self._focal = template.camera, template.mix, focal
         self._aligner = TorsoAligner(template)
         self._shift: VectorFilter | None = None
-        self._bend = VectorFilter(BEND_GAINS, np.zeros(4), joint=True)
+        self._bend = VectorFilter(BEND_GAINS, self._aligner.rest[2:], joint=True)
         self._seen_at = 0.0
-        self._held = np.zeros(TORSO_SIZE)
+        self._held = self._aligner.rest
         self._found_at = 0.0
-        self._jump = np.zeros(TORSO_SIZE)
+        self._jump = self._aligner.rest
 
     @property
     def held(self) -> NDArray[np.float32]:
-        """The last motion (6,) found; none before the first."""
+        """The last motion (2 + M,) found; none before the first."""
         return self._held.astype(np.float32)
 
     def track(self, image: NDArray[np.uint8], timestamp: float) -> NDArray[np.float32]:
-        """Return the motion (6,) of the torso in an RGB picture (H, W, 3) at ``timestamp`` seconds, in their order.
+        """Return the motion (2 + M,) of the torso in an RGB picture (H, W, 3) at ``timestamp`` seconds, in their order.
 
         See `codec.face_state.FaceState`. Where the torso is not seen the last motion is held.
         """
@@ -50,7 +49,7 @@ class TorsoTracker:
         lost = self._shift is None or timestamp - self._seen_at > LOST_SECONDS
         found = self._aligner.align(tones, extent, self._held)
         if found is None and lost:
-            found = self._aligner.align(tones, extent, np.zeros(TORSO_SIZE))
+            found = self._aligner.align(tones, extent, self._aligner.rest)
         if found is not None:
             self._take(found.motion, timestamp, lost)
         return (self._held + self._jump * self._fade(timestamp)).astype(np.float32)
@@ -62,7 +61,7 @@ class TorsoTracker:
             shown = self._held + self._jump * self._fade(timestamp)
             self._shift = VectorFilter(SHIFT_GAINS, motion[:2], joint=True)
             self._bend = VectorFilter(BEND_GAINS, motion[2:], joint=True)
-            self._jump = np.zeros(TORSO_SIZE) if appeared else shown - motion
+            self._jump = self._aligner.rest if appeared else shown - motion
             self._found_at = timestamp
         else:
             self._shift.update(motion[:2], interval)

@@ -60,14 +60,12 @@ def globe_lines(rotation: NDArray[np.float32]) -> list[tuple[NDArray[np.float64]
 
 
 def shoulder_curves(torso: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return both shoulders (2, 7, 2) of a torso that has moved by ``torso`` (6,).
+    """Return both shoulders (2, 7, 2) of a torso that has moved by ``torso`` (T,), displaced by its first two numbers.
 
-    Each is two cubic curves that share their middle point, from the neck outwards, in sides of the frame from where the
-    torso's centre is when it has not moved: x right, y down.
+    What the others do is known to its avatar alone. Each is two cubic curves that share their middle point, from the
+    neck outwards, in sides of the frame from where the torso's centre is when it has not moved: x right, y down.
     """
-    moved = torso.astype(np.float64)
-    both = np.stack([_SHOULDER * [-1, 1], _SHOULDER])
-    curves: NDArray[np.float64] = moved[:2] + both @ (np.eye(2) + moved[2:].reshape(2, 2)).T
+    curves: NDArray[np.float64] = torso[:2].astype(np.float64) + np.stack([_SHOULDER * [-1, 1], _SHOULDER])
     return curves
 
 

@@ -80,7 +80,8 @@ def _try_rendering(avatar: Avatar) -> None:
     """Render a small picture of a head in its middle."""
     device = avatar.background.device
     pose = torch.eye(3, device=device), torch.tensor([0.0, 0.0, -60.0], device=device)
-    expression, torso = torch.zeros(avatar.head.shape.expression, device=device), torch.zeros(6, device=device)
+    expression = torch.zeros(avatar.head.shape.expression, device=device)
+    torso = torch.zeros(2 + avatar.torso.shape.modes, device=device)
     avatar.render(expression, *pose, torso, 8, 8, backend="triton").cpu()
 
 

@@ -17,8 +17,7 @@ from torch import Tensor
 
 from renderer.kernels.gpu import RAYS, current
 from renderer.precision import dense_dtype
-from renderer.torso_field import CONDITIONS, LATTICE
-from renderer.torso_modes import MODES
+from renderer.torso_field import LATTICE
 
 if TYPE_CHECKING:
     from renderer.avatar import Avatar
@@ -89,7 +88,7 @@ def render(
         expression: (E,) embedded.
         rotation: (3, 3) head space to camera space, as sent.
         translation: (3,) cm, as sent.
-        torso: (6,) its motion, see `TorsoField.forward`.
+        torso: (2 + modes,) its motion, see `TorsoField.forward`.
         samples: field evaluations a ray.
         bins: lookups in the density grid a ray.
         block: side of a block of rays that share a search.
@@ -120,7 +119,6 @@ def locate(
     )
     points, encoded = body.lattice.shape
     first, _, second, _, third = body.warp
-    conditions = CONDITIONS + head.shape.code
     _launch(
         "prepare",
         (_parts(points, POINTS),),
@@ -163,8 +161,9 @@ def locate(
         TORSO_WIDTH=body.shape.width,
         ENCODED=encoded,
         ENCODED_PADDED=_power(encoded, 16),
-        CONDITIONS_PADDED=_power(conditions),
-        MODES=MODES,
+        CONDITIONS=body.shape.conditions,
+        CONDITIONS_PADDED=_power(body.shape.conditions + head.shape.code),
+        MODES=body.shape.modes,
         POINTS=POINTS,
     )
     return frame

@@ -15,11 +15,13 @@ DEPTH = tl.constexpr(pose_correction.REACH[5])
 
 
 @triton.jit  # type: ignore[untyped-decorator]
-def _pose_vector(index: tl.tensor, rotation: tl.tensor, translation: tl.tensor, motion: tl.tensor) -> tl.tensor:
-    """Return the numbers of `torso_field.pose_vector` and the torso's motion after them, 0 from index 12 on."""
+def _pose_vector(
+    index: tl.tensor, rotation: tl.tensor, translation: tl.tensor, motion: tl.tensor, END: tl.constexpr
+) -> tl.tensor:
+    """Return the numbers of `torso_field.pose_vector` and the torso's motion after them, 0 from index END on."""
     plus = tl.where(index == 0, 7, tl.where(index == 1, 2, 3))
     minus = tl.where(index == 0, 5, tl.where(index == 1, 6, 1))
-    is_axis, is_shift, is_motion = index < 3, (index >= 3) & (index < 6), (index >= 6) & (index < 12)
+    is_axis, is_shift, is_motion = index < 3, (index >= 3) & (index < 6), (index >= 6) & (index < END)
     axis = 0.5 * (tl.load(rotation + plus, is_axis, 0.0) - tl.load(rotation + minus, is_axis, 0.0))
     return axis + tl.load(translation + index - 3, is_shift, 0.0) + tl.load(motion + index - 6, is_motion, 0.0)
 
@@ -62,7 +64,7 @@ def _head(
     """Correct the head's pose (`PoseCorrection.forward`) and find its window (`View.head_window`)."""
     index = tl.arange(0, 8)
     real = index < 6
-    sent = _pose_vector(index, rotation, translation, translation)
+    sent = _pose_vector(index, rotation, translation, translation, 6)
     sent = (sent - tl.load(pose_mean + index, real, 0.0)) / tl.load(pose_scale + index, real, 1.0)
     sent = tl.where(real, tl.minimum(tl.maximum(sent, -FARTHEST), FARTHEST), 0.0)
     matrix = tl.load(pose_weights + index[:, None] * 6 + index[None, :], real[:, None] & real[None, :], 0.0)
@@ -164,6 +166,7 @@ def prepare(
     TORSO_WIDTH: tl.constexpr,
     ENCODED: tl.constexpr,
     ENCODED_PADDED: tl.constexpr,
+    CONDITIONS: tl.constexpr,
     CONDITIONS_PADDED: tl.constexpr,
     MODES: tl.constexpr,
     POINTS: tl.constexpr,
@@ -177,7 +180,7 @@ def prepare(
         expression: (EXPRESSIONS,).
         rotation: (3, 3) head space to camera space, as sent.
         translation: (3,) cm.
-        torso: (6,) its motion.
+        torso: (2 + MODES,) its motion.
         pose_mean: (6,); it and the next four are those of `PoseCorrection`.
         pose_scale: (6,).
         pose_weights: (6, 6).
@@ -186,19 +189,19 @@ def prepare(
         corners: (8, 3) of `DensityGrid.corners`.
         density_bias: (WIDTH,) of the head's first layer.
         code_weights: (WIDTH, CODE).
-        condition_mean: (12,); it and the rest are those of `TorsoField`.
-        condition_scale: (12,).
+        condition_mean: (CONDITIONS,); it and the rest are those of `TorsoField`.
+        condition_scale: (CONDITIONS,).
         code: (CODE,) the consistency code.
         lattice: (points, ENCODED).
         lattice_modes: (MODES, 2, points).
-        first_weights: (TORSO_WIDTH, ENCODED + 12 + CODE) of the warp.
+        first_weights: (TORSO_WIDTH, ENCODED + CONDITIONS + CODE) of the warp.
         first_bias: (TORSO_WIDTH,).
         second_weights: (TORSO_WIDTH, TORSO_WIDTH).
         second_bias: (TORSO_WIDTH,).
         third_weights: (2, TORSO_WIDTH).
         third_bias: (2,).
         shade_bias: (TORSO_WIDTH,).
-        condition_weights: (TORSO_WIDTH, 12 + CODE).
+        condition_weights: (TORSO_WIDTH, CONDITIONS + CODE).
         pose: (12,), written: origin in head space, corrected rotation.
         window: (4,) int32, written: first row and column of the head's window, its height and width.
         head_bias: (WIDTH,), written: of the head's first layer, the code's part in it.
@@ -218,17 +221,19 @@ def prepare(
         TORSO_WIDTH: units of the torso's hidden layers.
         ENCODED: numbers that say where a point of the lattice lies.
         ENCODED_PADDED: see above, at least 16.
-        CONDITIONS_PADDED: of 12 + CODE.
+        CONDITIONS: numbers that bend the torso.
+        CONDITIONS_PADDED: of CONDITIONS + CODE.
         MODES: of the torso's motion.
         POINTS: of a program.
     """
     unit, torso_unit = tl.arange(0, WIDTH), tl.arange(0, TORSO_WIDTH)
     index = tl.arange(0, CONDITIONS_PADDED)
-    bends, coded = index < 12, (index >= 12) & (index < 12 + CODE)
-    condition = _pose_vector(index, rotation, translation, torso) - tl.load(condition_mean + index, bends, 0.0)
+    bends, coded = index < CONDITIONS, (index >= CONDITIONS) & (index < CONDITIONS + CODE)
+    condition = _pose_vector(index, rotation, translation, torso, CONDITIONS)
+    condition -= tl.load(condition_mean + index, bends, 0.0)
     condition = tl.minimum(tl.maximum(condition / tl.load(condition_scale + index, bends, 1.0), -3.0), 3.0)
-    condition = tl.where(bends, condition, tl.load(code + index - 12, coded, 0.0))
-    given = (index < 12 + CODE)[None, :]
+    condition = tl.where(bends, condition, tl.load(code + index - CONDITIONS, coded, 0.0))
+    given = (index < CONDITIONS + CODE)[None, :]
 
     if tl.program_id(0) == 0:
         _head(
@@ -255,11 +260,11 @@ def prepare(
         matrix = tl.load(code_weights + unit[:, None] * CODE + part[None, :], (part < CODE)[None, :], 0.0)
         shared = tl.sum(matrix * tl.load(code + part, part < CODE, 0.0)[None, :], 1)
         tl.store(head_bias + unit, shared + tl.load(density_bias + unit))
-        matrix = tl.load(condition_weights + torso_unit[:, None] * (12 + CODE) + index[None, :], given, 0.0)
+        matrix = tl.load(condition_weights + torso_unit[:, None] * (CONDITIONS + CODE) + index[None, :], given, 0.0)
         bent = tl.sum(matrix * condition[None, :], 1)
         tl.store(torso_bias + torso_unit, bent + tl.load(shade_bias + torso_unit))
 
-    inputs = ENCODED + 12 + CODE
+    inputs = ENCODED + CONDITIONS + CODE
     matrix = tl.load(first_weights + torso_unit[:, None] * inputs + ENCODED + index[None, :], given, 0.0)
     bias = tl.sum(matrix * condition[None, :], 1) + tl.load(first_bias + torso_unit)
     point = tl.program_id(0) * POINTS + tl.arange(0, POINTS)

@@ -29,7 +29,7 @@ class Footage:
     torso_motions: Tensor
     """(F, 6) float32, see `renderer.torso_field.TorsoField.forward`."""
     torso_modes: Tensor
-    """(4, 2, KNOTS, KNOTS) float32 of the torso's motion, see `renderer.torso_modes`."""
+    """(M, 2, KNOTS, KNOTS) float32 of the torso's motion, see `renderer.torso_modes`."""
     camera: Camera
 
     def __len__(self) -> int:

@@ -11,7 +11,7 @@ from renderer.camera import camera_directions, frame_coordinates
 from renderer.head_field import HeadField, HeadFieldShape
 from renderer.kernels import gpu
 from renderer.occupancy import DensityGrid
-from renderer.torso_field import TorsoField
+from renderer.torso_field import TorsoField, TorsoFieldShape
 from renderer.training.dataset import (
     BACKGROUND,
     HEAD,
@@ -116,7 +116,7 @@ class Trainer(FieldTraining[Avatar]):
         self.settings = settings
         grid, self.hull, self._distances = _grid_around_head(footage, surface)
         head = HeadField(grid.box_min, grid.box_max, _expression_window(grid, surface.face_centre, shape), shape)
-        torso = TorsoField()
+        torso = TorsoField(TorsoFieldShape(modes=len(footage.torso_modes)))
         torso.initialise(footage.torso_modes, footage.rotations, footage.translations, footage.torso_motions)
         # Not trained: a background that learns takes up what the head's outline gets wrong, as rings around it.
         self.backgrounds = background_over_time(footage, settings.background_knots)

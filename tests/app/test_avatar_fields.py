@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -23,12 +24,14 @@ from tests.renderer.scenes import small_avatar
 from tests.renderer.test_field_file import pack_version_3
 
 META = {"meta": json.dumps({"name": "Ada"}).encode(), "tables": bytes(tables_of(wandering_states(60)))}
+ORIGINAL = small_avatar()
 FILE = AvatarFile({**META, **pack_sections(small_avatar()), "embedding": b"of the owner's"})
 WHOLE = bytes(FILE)
 STATE = FaceState(
     np.random.default_rng(1).normal(size=30).astype(np.float32),
     HeadPose(np.eye(3, dtype=np.float32), np.array([0.0, 1.0, -60.0], np.float32)),
     0.0,
+    torso=np.zeros(10, np.float32),
 )
 
 
@@ -39,12 +42,13 @@ def end_of(name):
 
 def picture(avatar):
     torch.manual_seed(0)
-    pose = torch.from_numpy(STATE.pose.rotation), torch.from_numpy(STATE.pose.translation), torch.zeros(6)
-    return avatar.render(torch.from_numpy(STATE.expression), *pose, 64, 64).float()
+    pose = torch.from_numpy(STATE.pose.rotation), torch.from_numpy(STATE.pose.translation)
+    torso = torch.zeros(2 + avatar.torso.shape.modes)
+    return avatar.render(torch.from_numpy(STATE.expression), *pose, torso, 64, 64).float()
 
 
-def error(avatar):
-    return float((picture(avatar) - picture(small_avatar())).square().mean().sqrt())
+def error(avatar, original=ORIGINAL):
+    return float((picture(avatar) - picture(original)).square().mean().sqrt())
 
 
 def test_a_picture_from_the_first_part_and_finer_ones_as_more_arrives():
@@ -113,16 +117,26 @@ def test_the_rest_arrives_while_frames_are_rendered(tmp_path):
 
 
 def test_an_older_avatar_is_read_and_repacked(tmp_path, capsys):
-    old, new = tmp_path / "old.avatar", tmp_path / "new.avatar"
-    AvatarFile({**META, "field": pack_version_3(small_avatar()), "embedding": b"of the owner's"}).write(old)
+    old, new, original = tmp_path / "old.avatar", tmp_path / "new.avatar", small_avatar(modes=4)
+    states = [replace(state, torso=state.torso[:6]) for state in wandering_states(60)]
+    meta = {**META, "tables": bytes(tables_of(states))}
+    AvatarFile({**meta, "field": pack_version_3(original), "embedding": b"of the owner's"}).write(old)
     assert not is_progressive(AvatarFile.read(old))
-    assert error(load_avatar(old, "cpu").field) < 2.0
+    assert error(load_avatar(old, "cpu").field, original) < 2.0
     assert main(["repack", str(old), "-o", str(new)]) == 0
     file = AvatarFile.read(new)
     assert str(file.size) in capsys.readouterr().out
     assert list(file.sections) == list(FILE.sections)
-    assert error(load_avatar(new, "cpu").field) < 3.0
+    assert error(load_avatar(new, "cpu").field, original) < 3.0
     assert repacked(file).digest == file.digest
+
+
+def test_fields_and_tables_of_two_avatars_are_refused_in_a_sentence(tmp_path):
+    path = tmp_path / "mixed.avatar"
+    for field in (small_avatar(modes=4), small_avatar(modes=9)):
+        AvatarFile({**META, **pack_sections(field)}).write(path)
+        with pytest.raises(AvatarError, match="its fields and its coding tables are of two avatars; enrol again"):
+            load_avatar(path, "cpu").field  # noqa: B018
 
 
 def test_a_damaged_older_avatar_is_refused_in_a_sentence(tmp_path):

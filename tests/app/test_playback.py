@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from app.demonstration import DemonstrationError
 from app.playback import Playback, PlaybackError, Playhead, embedded_states
 from codec.avatar_file import AvatarFile
+from codec.errors import FaceStateError
 from codec.face_state import FaceState, HeadPose
 from codec.recording import Recording
+from tests.codec.faces import face_states, literal_tables
 
 
 def states(times, size=30):
@@ -21,7 +23,7 @@ def states(times, size=30):
 
 
 def avatar(**meta):
-    return AvatarFile({"meta": json.dumps(meta).encode(), "tables": b"t"})
+    return AvatarFile({"meta": json.dumps(meta).encode(), "tables": bytes(literal_tables())})
 
 
 def embed(expression):
@@ -66,6 +68,13 @@ def test_a_tracked_recording_is_embedded(tracked):
     result = played(tracked, avatar())
     assert [state.expression.shape for state in result] == [(30,)] * 3
     np.testing.assert_allclose([state.expression[0] for state in result], [1, 2, 3], atol=0.01)
+
+
+def test_a_torso_of_which_less_is_known_is_taken(tracked, tmp_path):
+    assert [state.torso.shape for state in played(tracked, avatar())] == [(6,)] * 3
+    Recording(25.0, face_states(3, size=79, modes=8)).write(tmp_path / "more.face")
+    with pytest.raises(FaceStateError, match="track it with this avatar"):
+        played(tmp_path / "more.face", avatar())
 
 
 def test_an_embedded_recording_plays_with_its_avatar_alone(tmp_path):

@@ -6,11 +6,14 @@ import numpy as np
 
 from codec.entropy import ResidualTable
 from codec.face_state import FaceState, HeadPose
+from codec.parameters import ParameterLayout
 from codec.quantiser import Quantiser
 from codec.rotation import rotation_vector_to_matrix
 from codec.tables import CodecTables
 
 AVATAR = bytes(range(32))
+MOTION_SIZE = 12
+"""Numbers of pose and torso, where a torso has four modes."""
 
 
 def walk(rng, frames, size, memory):
@@ -22,14 +25,15 @@ def walk(rng, frames, size, memory):
     return series
 
 
-def face_states(frames, size=30, seed=0, fps=25.0, start=100.0):
+def face_states(frames, size=30, seed=0, fps=25.0, start=100.0, modes=4):
     """Return states of a face that talks and moves about in front of a camera 60 cm away."""
     rng = np.random.default_rng(seed)
     mixing = np.eye(size) + 0.3 * np.random.default_rng(1).normal(size=(size, size)) / np.sqrt(size)
     expressions = walk(rng, frames, size, 0.9) @ mixing
     moves = walk(rng, frames, 6, 0.98)
     # The torso follows the head a little, and for the rest has a will of its own.
-    torsos = 0.01 * (walk(np.random.default_rng(seed + 1000), frames, 6, 0.98) + 0.5 * moves)
+    led = np.resize(moves.T, (2 + modes, frames)).T
+    torsos = 0.01 * (walk(np.random.default_rng(seed + 1000), frames, 2 + modes, 0.98) + 0.5 * led)
     states = []
     for index in range(frames):
         rotation = rotation_vector_to_matrix(np.radians([4, 8, 3]) * moves[index, :3])
@@ -64,7 +68,7 @@ def literal_tables():
     steps = [1830] * 3 + [683] * 2 + [4096] + [1024] * 2 + [4096] * 4 + [104858, 157286, 209715]
     frequencies = [1500, 3500, 6000, 9500, 12000, 9500, 6000, 3500, 1500, 12536]
     return CodecTables(
-        quantiser=Quantiser(np.array(steps, np.int64)),
+        quantiser=Quantiser(ParameterLayout(6, 3), np.array(steps, np.int64)),
         centres=[-10, 4, 0, 30, -12, 1048, 5, -3, 0, 1, -1, 2, 0, 1, -2],
         weights=[
             [],

@@ -8,14 +8,15 @@ from codec.decoder import FrameDecoder
 from codec.encoder import FrameEncoder
 from codec.errors import PacketError
 from codec.operating_point import OPERATING_POINTS
+from codec.parameters import ParameterLayout, state_parameters
 from codec.prediction import CLASSES, GAPS, GROUPS, PointTables, PredictionTables
 from codec.prediction_fitting import fit_prediction
-from codec.quantiser import STEP_SCALE, state_parameters
+from codec.quantiser import STEP_SCALE
 from tests.codec.faces import AVATAR, face_states, fitted_tables, literal_tables
 
 
 def parameters_of(states):
-    return np.stack([state_parameters(state, len(state.expression)) for state in states])
+    return np.stack([state_parameters(state, ParameterLayout.of(state)) for state in states])
 
 
 def coupled_metric(size, seed=3):
@@ -27,7 +28,9 @@ def coupled_metric(size, seed=3):
 @cache
 def fitted_prediction():
     """Return tables fitted to the same 20 seconds as `fitted_tables`."""
-    return fit_prediction(parameters_of(face_states(500)), fitted_tables().quantiser.steps / STEP_SCALE)
+    return fit_prediction(
+        parameters_of(face_states(500)), fitted_tables().layout, fitted_tables().quantiser.steps / STEP_SCALE
+    )
 
 
 def literal_prediction():
@@ -47,7 +50,7 @@ def literal_prediction():
         )
         for index in range(len(OPERATING_POINTS))
     )
-    assert points[0].shifts.shape == (len(GROUPS), CLASSES)
+    assert points[0].shifts.shape == (GROUPS, CLASSES)
     innovation = lower * (60 * ((numbers[:, None] + 2 * numbers) % 7) - 150)
     feedback = lower * (80 * ((2 * numbers[:, None] + numbers) % 5) - 160)
     centres = 64 * np.array(literal_tables().centres)

@@ -10,19 +10,13 @@ from hypothesis import strategies as st
 from codec.decoder import FrameDecoder, decode_symbols
 from codec.encoder import CARRIED, FrameEncoder, encode_symbols
 from codec.errors import FaceStateError, PacketError
-from codec.face_state import TORSO_LIMITS, FaceState, HeadPose
+from codec.face_state import FaceState, HeadPose, torso_limits
 from codec.packet import MAX_PACKET_SIZE, FrameHeader, Packet
-from codec.quantiser import (
-    MOTION_SIZE,
-    POSE_SIZE,
-    STEP_SCALE,
-    pose_parameters,
-    state_from_parameters,
-    state_parameters,
-)
+from codec.parameters import pose_parameters, state_from_parameters, state_parameters
+from codec.quantiser import STEP_SCALE
 from tests.codec.faces import AVATAR, assert_same_face, face_states, fit_to, fitted_tables, literal_tables, pose_at
 
-LIMITS = np.array(TORSO_LIMITS)
+LIMITS = np.array(torso_limits(6))
 
 
 def absent(timestamp):
@@ -83,7 +77,7 @@ def test_any_finite_state_is_coded(values):
     )
     assert np.isfinite(decoded.expression).all()
     assert np.isfinite(decoded.pose.translation).all()
-    step = fitted_tables().quantiser.steps[POSE_SIZE:MOTION_SIZE] / STEP_SCALE
+    step = fitted_tables().quantiser.steps[fitted_tables().layout.torso] / STEP_SCALE
     expected = np.clip(state.torso.astype(np.float64), -LIMITS, LIMITS)
     assert (np.abs(decoded.torso - expected) <= step + 1e-6).all()
     assert (np.abs(decoded.torso) <= LIMITS + 1e-6).all()
@@ -97,7 +91,7 @@ def test_numbers_not_finite_are_refused_and_use_up_no_sequence_number():
         FaceState(np.zeros(30, np.float32), pose_at(), float("nan")),
         FaceState(np.zeros(79, np.float32), pose_at(), 0.0),
         FaceState(np.zeros(30, np.float32), pose_at(), 0.0, torso=np.full(6, np.inf, np.float32)),
-        FaceState(np.zeros(30, np.float32), pose_at(), 0.0, torso=np.zeros(4, np.float32)),
+        FaceState(np.zeros(30, np.float32), pose_at(), 0.0, torso=np.zeros(7, np.float32)),
     ):
         with pytest.raises(FaceStateError):
             encoder.encode(broken)
@@ -289,14 +283,14 @@ def test_a_face_that_hardly_moves_keeps_its_symbols():
     """Noise of a sixth of a step, on the border between two symbols: rounding alone would jump every other frame."""
     tables = fitted_tables()
     steps = tables.quantiser.steps / STEP_SCALE
-    face = (np.rint(state_parameters(face_states(1)[0], tables.expression_size) / steps) + 0.5) * steps
+    face = (np.rint(state_parameters(face_states(1)[0], tables.layout) / steps) + 0.5) * steps
     noise = np.random.default_rng(0).normal(0, 1 / 6, (100, len(steps)))
     encoder, decoder = FrameEncoder(tables, AVATAR), FrameDecoder(tables, AVATAR)
     shown, rounded = [], []
     for index, row in enumerate(noise):
         seen = face + row * steps
-        packet = bytes(encoder.encode(state_from_parameters(seen, 0.04 * index, present=True)))
-        shown.append(state_parameters(decoder.decode(packet, 0.04 * index), tables.expression_size))
+        packet = bytes(encoder.encode(state_from_parameters(seen, tables.layout, 0.04 * index, present=True)))
+        shown.append(state_parameters(decoder.decode(packet, 0.04 * index), tables.layout))
         rounded.append(tables.quantiser.dequantise(tables.quantiser.quantise(seen)))
     jumps, plain = (np.mean(np.abs(np.diff(some, axis=0) / steps) > 0.5) for some in (shown, rounded))
     assert plain > 0.4
@@ -311,7 +305,5 @@ def test_carried_errors_stay_bounded_and_do_not_outlast_a_clamped_number():
         wild = replace(state, expression=np.full_like(state.expression, 1e4)) if index == 150 else state
         decoded = decoder.decode(bytes(encoder.encode(wild)), state.timestamp)
         if index != 150:
-            difference = state_parameters(decoded, tables.expression_size) - state_parameters(
-                state, tables.expression_size
-            )
+            difference = state_parameters(decoded, tables.layout) - state_parameters(state, tables.layout)
             assert np.abs(difference / steps).max() < 0.5 / (1 - CARRIED) + 0.01 + (0.6 if 150 < index < 160 else 0)

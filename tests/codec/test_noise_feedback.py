@@ -5,6 +5,7 @@ from codec.decoder import FrameDecoder
 from codec.encoder import FrameEncoder
 from codec.errors import TablesError
 from codec.noise_feedback import factor, feedback_weights, metric_steps
+from codec.parameters import ParameterLayout
 from codec.prediction_fitting import fit_prediction
 from tests.codec.faces import AVATAR, face_states, fitted_tables
 from tests.codec.predictions import coupled_metric, parameters_of
@@ -51,7 +52,7 @@ def test_the_picture_suffers_less_at_the_same_rate():
     steps = metric_steps(metric, 1.5, deviations)
     error, sizes = {}, {}
     for known in (None, metric):
-        tables = fit_prediction(parameters, steps, known)
+        tables = fit_prediction(parameters, ParameterLayout(6, 30), steps, known)
         encoder = FrameEncoder(fitted_tables(), AVATAR, prediction=tables)
         decoder = FrameDecoder(fitted_tables(), AVATAR, prediction=tables)
         errors, size = [], 0

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codec.delay import WINDOW, DelayEstimator
-from codec.face_state import TORSO_LIMITS, FaceState
+from codec.face_state import FaceState, torso_limits
 from codec.interpolation import StateOffset, interpolate_state
+from codec.parameters import pose_parameters
 from codec.playout import CAPACITY, PlayoutBuffer
-from codec.quantiser import pose_parameters
 from tests.codec.faces import assert_same_face, face_states, pose_at
 
 FRAME = 0.04
-REST = FaceState(np.full(2, -1.0, np.float32), pose_at(), 0.0, present=False)
+REST = FaceState(np.full(2, -1.0, np.float32), pose_at(), 0.0, present=False, torso=np.zeros(6, np.float32))
 
 
 def face(time, value=None, present=True):
@@ -334,7 +334,7 @@ def test_an_offset_takes_one_face_to_the_other():
 
 
 def torso_at_limits(signs):
-    torso = np.array(signs) * TORSO_LIMITS
+    torso = np.array(signs) * torso_limits(6)
     return FaceState(np.zeros(2, np.float32), pose_at(), 0.0, torso=torso.astype(np.float32))
 
 

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from codec.adaptive import laplace_bank
 from codec.errors import TablesError
 from codec.operating_point import OPERATING_POINTS
+from codec.parameters import ParameterLayout
 from codec.prediction import CLASSES, GAPS, GROUPS, PredictionTables
 from codec.prediction_fitting import fit_prediction
-from codec.quantiser import MOTION_SIZE
 from tests.codec.faces import face_states, fitted_tables, literal_tables
 from tests.codec.predictions import coupled_metric, fitted_prediction, literal_prediction, parameters_of
 
+LAYOUT = ParameterLayout(6, 3)
 DATA = bytes(literal_prediction())
 
 
@@ -29,6 +30,16 @@ def test_what_is_parsed_is_what_was_written(make):
     for one, other in zip(parsed.points, tables.points, strict=True):
         for name in ("hold", "trend", "rows", "edges", "shifts"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_tables_say_how_many_numbers_a_torso_has():
+    parameters = parameters_of(face_states(60, size=3, modes=8))
+    tables = fit_prediction(parameters, ParameterLayout(10, 3), np.full(19, 0.02))
+    data = bytes(tables)
+    assert data[:8] == b"NCPR\x02\x00\x03\x0a"
+    parsed = PredictionTables.parse(data)
+    assert parsed.layout == ParameterLayout(10, 3)
+    assert bytes(parsed) == data
 
 
 def test_prediction_is_integer_arithmetic_with_rounding_and_bounds():
@@ -90,16 +101,16 @@ def test_a_known_motion_is_learnt():
     """Every number goes on as it goes: from two frames, the third is known."""
     times = np.arange(400) / 25
     rng = np.random.default_rng(0)
-    waves = np.sin(2 * np.pi * (0.3 * times[:, None] + rng.random(MOTION_SIZE + 3)))
-    tables = fit_prediction(waves, np.full(MOTION_SIZE + 3, 0.01))
+    waves = np.sin(2 * np.pi * (0.3 * times[:, None] + rng.random(LAYOUT.size)))
+    tables = fit_prediction(waves, LAYOUT, np.full(LAYOUT.size, 0.01))
     trend = tables.points[1].trend / 4096
     np.testing.assert_allclose(trend[0], [[1.0] * 15, [1.0] * 15], atol=0.12)
     np.testing.assert_allclose(trend[3, 1], 4.0, atol=1.0)
 
 
 def test_what_never_moves_is_expected_to_stay():
-    parameters = np.repeat(np.linspace(-0.5, 0.5, MOTION_SIZE + 3)[None], 100, axis=0)
-    tables = fit_prediction(parameters, np.full(MOTION_SIZE + 3, 0.01))
+    parameters = np.repeat(np.linspace(-0.5, 0.5, LAYOUT.size)[None], 100, axis=0)
+    tables = fit_prediction(parameters, LAYOUT, np.full(LAYOUT.size, 0.01))
     assert (tables.points[1].rows <= 2).all()
 
 
@@ -107,21 +118,21 @@ def test_fitting_is_repeatable_and_takes_a_metric():
     parameters = parameters_of(face_states(100, size=3))
     steps = np.full(15, 0.02)
     metric = coupled_metric(15)
-    first, second = (fit_prediction(parameters, steps, metric) for _ in range(2))
+    first, second = (fit_prediction(parameters, LAYOUT, steps, metric) for _ in range(2))
     assert first.digest == second.digest
     assert first.feedback.any()
-    assert not fit_prediction(parameters, steps).feedback.any()
+    assert not fit_prediction(parameters, LAYOUT, steps).feedback.any()
 
 
 @pytest.mark.parametrize("frames", [16, 20, 40])
 def test_a_short_enrolment_is_enough(frames):
-    tables = fit_prediction(parameters_of(face_states(frames, size=3)), np.full(15, 0.02))
+    tables = fit_prediction(parameters_of(face_states(frames, size=3)), LAYOUT, np.full(15, 0.02))
     assert PredictionTables.parse(bytes(tables)).digest == tables.digest
 
 
 def test_too_short_an_enrolment_is_refused():
     with pytest.raises(TablesError, match="16 frames"):
-        fit_prediction(parameters_of(face_states(15, size=3)), np.full(15, 0.02))
+        fit_prediction(parameters_of(face_states(15, size=3)), LAYOUT, np.full(15, 0.02))
 
 
 @given(st.integers(0, len(DATA) - 1))
@@ -132,7 +143,7 @@ def test_cut_tables_are_refused(length):
 
 @given(st.binary(max_size=400))
 def test_random_bytes_are_refused(data):
-    for attempt in (data, b"NCPR\x01\x00" + data):
+    for attempt in (data, b"NCPR\x01\x00" + data, b"NCPR\x02\x00" + data):
         with pytest.raises(TablesError):
             PredictionTables.parse(attempt)
 
@@ -157,10 +168,12 @@ EDGES_AT = len(DATA) - 3 * (4 * 4 + 5)
     ("data", "reason"),
     [
         (DATA + b"\0", "1 bytes too many"),
-        (b"NCPR\x02\x00" + DATA[6:], "version 2 and this program reads 1: enrol"),
-        (b"NCPR\x01\x00\x00", "0 coefficients"),
-        (b"NCPR\x01\x00\xff", "255 coefficients"),
+        (b"NCPR\x03\x00" + DATA[6:], "version 3 and this program reads 2: enrol"),
+        (b"NCPR\x01\x00\x00", "coefficients, not 0"),
+        (b"NCPR\x01\x00\xff", "coefficients, not 255"),
         (b"NCPR\x01\x00\x80", "cut off"),
+        (b"NCPR\x02\x00\x03", "cut off"),
+        (b"NCPR\x02\x00\x03\x13" + bytes(9), "2 to 18 numbers, not 19"),
         (DATA[:7] + bytes(4) + DATA[11:], "step"),
         (DATA[: 7 + 60] + struct.pack("<i", 1 << 30) + DATA[7 + 64 :], "centres"),
         (DATA[:ROWS_AT] + b"\xff" + DATA[ROWS_AT + 1 :], "row that no bank"),
@@ -182,5 +195,5 @@ def test_shapes_are_those_that_the_format_names():
     point = fitted_prediction().points[0]
     assert point.trend.shape == (GAPS, 2, 42)
     assert point.rows.shape == (2, GAPS, 42)
-    assert point.shifts.shape == (len(GROUPS), CLASSES)
+    assert point.shifts.shape == (GROUPS, CLASSES)
     assert len(fitted_prediction().points) == len(OPERATING_POINTS)

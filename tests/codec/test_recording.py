@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codec.errors import RecordingError
-from codec.face_state import TORSO_LIMITS, FaceState
+from codec.face_state import FaceState, torso_limits
 from codec.recording import MAX_FILE_SIZE, Recording
 from tests.codec.faces import AVATAR, assert_same_face, face_states, pose_at
 
@@ -51,6 +51,23 @@ def test_what_is_parsed_is_what_was_written_to_within_half_a_step(size, avatar, 
         # A sixteenth of a pixel at 256 x 256, of a point 64 pixels from the centre as well.
         np.testing.assert_allclose(second.torso[:2] * 256, first.torso[:2] * 256, atol=0.0626)
         np.testing.assert_allclose(second.torso[2:] * 64, first.torso[2:] * 64, atol=0.0626)
+
+
+@pytest.mark.parametrize("modes", [0, 4, 8, 16])
+def test_a_torso_has_as_many_numbers_as_it_had(modes):
+    states = face_states(30, modes=modes)
+    parsed = Recording.parse(bytes(Recording(25.0, states, AVATAR)))
+    for first, second in zip(states, parsed.states, strict=True):
+        np.testing.assert_allclose(second.torso, first.torso, atol=1e-3)
+
+
+def test_a_recording_of_version_2_does_not_say_that_its_torsos_have_six_numbers():
+    data = bytes(Recording(25.0, face_states(30), AVATAR))
+    size_at = 13 + len(AVATAR)
+    assert data[6:8] == b"\x03\x00"
+    assert data[size_at : size_at + 2] == bytes([30, 6])
+    older = seal(data[:6] + b"\x02\x00" + data[8 : size_at + 1] + data[size_at + 2 : -4])
+    assert bytes(Recording.parse(older)) == data
 
 
 def test_absent_faces_are_held_and_cost_nothing():
@@ -116,6 +133,7 @@ def test_duration_and_text():
         ((25.0, face_states(1, 30)), "79 coefficients"),
         ((25.0, face_states(1, 31), AVATAR), "30 or all 79 coefficients"),
         ((25.0, face_states(1, 79) + face_states(1, 30), AVATAR), "30 or all 79 coefficients"),
+        ((25.0, face_states(1, 30) + face_states(1, 30, modes=8), AVATAR), "torsos"),
         ((25.0, face_states(1, 30), b""), "identity"),
     ],
 )
@@ -133,7 +151,7 @@ def test_what_is_no_recording_is_refused(arguments, reason):
         (head(), "cut off"),
         (seal(head() + MODELS[:-8]), "cut off"),
         (head() + MODELS + bytes(4), "wrong checksum"),
-        (seal(head(version=1) + MODELS), "format 1 and this program reads 2: update"),
+        (seal(head(version=1) + MODELS), "format 1 and this program reads 3: update"),
         (seal(head(version=9) + MODELS), "format 9"),
         (seal(head(size=31) + MODELS + bytes(8)), "31 coefficients"),
         (seal(head(avatar=b"") + MODELS), "30 coefficients"),
@@ -184,7 +202,7 @@ def test_damaged_recordings_raise_only_the_codecs_error(position, value, sealed)
     except RecordingError:
         return
     assert sealed or data == SAMPLE
-    assert (np.abs([state.torso for state in parsed.states]) <= np.array(TORSO_LIMITS) + 1e-6).all()
+    assert (np.abs([state.torso for state in parsed.states]) <= np.array(torso_limits(6)) + 1e-6).all()
 
 
 @given(st.integers(0, len(SAMPLE) - 1))

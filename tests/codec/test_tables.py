@@ -7,21 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codec.decoder import FrameDecoder
+from codec.encoder import FrameEncoder
 from codec.entropy import TABLE_TOTAL
 from codec.errors import CodecError, TablesError
 from codec.face_state import FaceState
-from codec.quantiser import MOTION_SIZE, POSE_SIZE, pose_parameters, state_parameters
+from codec.parameters import POSE_SIZE, ParameterLayout, pose_parameters, state_parameters
 from codec.table_fitting import expression_steps, fit_predictor, fit_table
 from codec.tables import CodecTables
-from tests.codec.faces import face_states, fit_to, fitted_tables, literal_tables, pose_at
+from tests.codec.faces import AVATAR, MOTION_SIZE, face_states, fit_to, fitted_tables, literal_tables, pose_at
 
 
 def cost(tables, states):
     """Return the mean ideal code length of each parameter, in bits."""
-    bits = np.zeros(MOTION_SIZE + tables.expression_size)
+    bits = np.zeros(tables.layout.size)
     for state in states:
         offsets = []
-        for index, symbol in enumerate(tables.quantiser.quantise(state_parameters(state, tables.expression_size))):
+        for index, symbol in enumerate(tables.quantiser.quantise(state_parameters(state, tables.layout))):
             bits[index] += tables.residuals[index].cost(int(symbol) - tables.predict(index, offsets))
             offsets.append(int(symbol) - tables.centres[index])
     return bits / len(states)
@@ -34,6 +36,20 @@ def test_what_is_parsed_is_what_was_written(make):
     assert bytes(parsed) == data
     assert parsed.digest == make().digest
     assert parsed.weights == make().weights
+
+
+def test_tables_say_how_many_numbers_a_torso_has():
+    states = face_states(60, size=3, modes=8)
+    tables = fit_to(states)
+    data = bytes(tables)
+    assert data[:8] == b"NCTB\x03\x00\x03\x0a"
+    assert bytes(fit_to(face_states(60, size=3)))[:7] == b"NCTB\x02\x00\x03"
+    parsed = CodecTables.parse(data)
+    assert parsed.layout == ParameterLayout(10, 3)
+    assert bytes(parsed) == data
+    decoder = FrameDecoder(parsed, AVATAR)
+    decoded = decoder.decode(bytes(FrameEncoder(tables, AVATAR).encode(states[0])), 0.0)
+    np.testing.assert_allclose(decoded.torso, states[0].torso, atol=1e-3)
 
 
 def test_default_steps_are_what_they_say():
@@ -54,7 +70,7 @@ def test_the_rate_on_unseen_frames_comes_near_the_entropy():
     states = face_states(4000, size=12, seed=3)
     train, test = states[:3000], states[3000:]
     tables = fit_to(train)
-    everything = np.stack([state_parameters(state, 12) for state in states])[:, MOTION_SIZE:]
+    everything = np.stack([state_parameters(state, ParameterLayout(6, 12)) for state in states])[:, MOTION_SIZE:]
     determinant = np.linalg.slogdet(np.cov(everything.T))[1] / np.log(2)
     ideal = 0.5 * (12 * np.log2(2 * np.pi * np.e) + determinant) - 12 * np.log2(0.25)
     assert cost(tables, test)[MOTION_SIZE:].sum() < 1.03 * ideal
@@ -65,7 +81,8 @@ def test_what_parameters_say_about_each_other_is_not_sent_twice():
     base = rng.normal(size=(600, 4))
     redundant = np.concatenate([base, base @ rng.normal(size=(4, 4))], axis=1)
     states = [FaceState(row.astype(np.float32), pose_at(), 0.0) for row in redundant]
-    bits = cost(fit_to(states), states)[MOTION_SIZE:]
+    tables = fit_to(states)
+    bits = cost(tables, states)[tables.layout.expression]
     assert bits[:4].sum() > 4 * 4
     assert bits[4:].sum() < 0.6 * bits[:4].sum()
 
@@ -137,7 +154,7 @@ def test_sensitive_components_get_fine_steps_and_all_add_the_same_error():
         (np.zeros((15, 30)), 15, np.zeros((15, 6)), "16 frames"),
         (np.zeros((20, 30)), 19, np.zeros((20, 6)), "19 poses"),
         (np.zeros((20, 30)), 20, np.zeros((19, 6)), r"torsos of shape \(19, 6\) for 20 poses"),
-        (np.zeros((20, 30)), 20, np.zeros((20, 4)), r"torsos of shape \(20, 4\) for 20 poses"),
+        (np.zeros((20, 30)), 20, np.zeros((20, 1)), r"torsos of shape \(20, 1\) for 20 poses"),
         (np.full((20, 30), np.nan), 20, np.zeros((20, 6)), "not finite"),
         (np.zeros((20, 30)), 20, np.full((20, 6), np.inf), "torsos hold numbers that are not finite"),
     ],
@@ -205,7 +222,7 @@ def test_cut_tables_are_refused(length):
 
 @given(st.binary(max_size=400))
 def test_random_bytes_are_refused(data):
-    for attempt in (data, b"NCTB\x02\x00" + data):
+    for attempt in (data, b"NCTB\x02\x00" + data, b"NCTB\x03\x00" + data):
         with pytest.raises(TablesError):
             CodecTables.parse(attempt)
 
@@ -226,9 +243,12 @@ def test_changed_tables_are_refused_or_valid(position, change):
     ("data", "reason"),
     [
         (DATA + b"\0", "1 bytes too many"),
-        (b"NCTB\x01\x00" + DATA[6:], "version 1 and this program reads 2: enrol"),
-        (b"NCTB\x02\x00\x00", "0 coefficients"),
-        (b"NCTB\x02\x00\xff" + bytes(5000), "255 coefficients"),
+        (b"NCTB\x01\x00" + DATA[6:], "version 1 and this program reads 3: enrol"),
+        (b"NCTB\x02\x00\x00", "coefficients, not 0"),
+        (b"NCTB\x03\x00\x03", "cut off"),
+        (b"NCTB\x03\x00\x03\x06" + DATA[7:], "not as any program writes them"),
+        (b"NCTB\x03\x00\x03\x01" + DATA[7:], "2 to 18 numbers, not 1"),
+        (b"NCTB\x02\x00\xff" + bytes(5000), "coefficients, not 255"),
         (b"NCTB\x02\x00\x80" + struct.pack("<Ii", 2**20, 0) * 140, "cut off"),
         (b"NCTB\x02\x00\x01" + struct.pack("<Ii", 2**20, 99) * 13, "centres"),
         (b"NCTB\x02\x00\x01" + struct.pack("<Ii", 0, 0) * 13, "step"),

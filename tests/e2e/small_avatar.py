@@ -5,8 +5,9 @@ import hashlib
 import numpy as np
 
 from codec.face_state import FaceState, HeadPose
+from codec.parameters import state_parameters
 from codec.prediction_fitting import fit_prediction
-from codec.quantiser import STEP_SCALE, state_parameters
+from codec.quantiser import STEP_SCALE
 from codec.rotation import rotation_vector_to_matrix
 from codec.tables import CodecTables
 
@@ -24,7 +25,7 @@ def wandering_states(count=250, fps=25.0, seed=5):
     for index, row in enumerate(walk):
         rotation = rotation_vector_to_matrix(0.1 * row[30:33]).astype(np.float32)
         pose = HeadPose(rotation, np.array([0.0, 0.0, -60.0], np.float32) + row[33:36].astype(np.float32))
-        expression, torso = row[:30].astype(np.float32), (0.01 * row[30:]).astype(np.float32)
+        expression, torso = row[:30].astype(np.float32), (0.01 * np.resize(row[30:], 10)).astype(np.float32)
         states.append(FaceState(expression, pose, index / fps, torso=torso))
     return states
 
@@ -37,8 +38,8 @@ def tables_of(states):
 
 def prediction_of(states, tables):
     """Return prediction tables fitted to ``states``, with the steps of their coding tables."""
-    parameters = np.stack([state_parameters(state, SIZE) for state in states])
-    return fit_prediction(parameters, tables.quantiser.steps / STEP_SCALE)
+    parameters = np.stack([state_parameters(state, tables.layout) for state in states])
+    return fit_prediction(parameters, tables.layout, tables.quantiser.steps / STEP_SCALE)
 
 
 class SmallAvatar:

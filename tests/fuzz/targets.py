@@ -125,7 +125,7 @@ def _prediction(data: bytes) -> None:
     assert bytes(tables) == data
     # Whatever passed must be fit to predict with.
     values = tables.predict(0, 1, tables.centres, tables.centres)
-    assert len(tables.residual_tables(0, 1, tables.centres, values)) == tables.size
+    assert len(tables.residual_tables(0, 1, tables.centres, values)) == tables.layout.size
 
 
 def _rights(data: bytes) -> None:

@@ -86,7 +86,7 @@ def build(capability: int) -> dict[str, Any]:
     gpu.obstacle = lambda device: None
     scenes.USUAL = HeadFieldShape()
     avatar = scenes.usual_avatar()
-    state = torch.zeros(30), torch.eye(3), torch.tensor([0.0, 0.0, -60.0]), torch.zeros(6)
+    state = torch.zeros(30), torch.eye(3), torch.tensor([0.0, 0.0, -60.0]), torch.zeros(10)
     avatar.render(*state, 64, 64, backend="triton")
     with looked_into(avatar, StageCounter()):
         avatar.render(*state, 64, 64, backend="triton")

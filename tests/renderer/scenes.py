@@ -11,7 +11,7 @@ from renderer.head_field import HeadField, HeadFieldShape
 from renderer.occupancy import DensityGrid
 from renderer.rays import head_space_rays
 from renderer.torso_field import TorsoField, TorsoFieldShape
-from renderer.torso_modes import linear_modes
+from renderer.torso_modes import MODES, linear_modes
 from renderer.training.dataset import BACKGROUND, BODY, HEAD, Footage, HeadSurface
 
 SMALL = HeadFieldShape(expression=30, channels=8, resolution=32, moving_channels=4, moving_resolution=16, width=32)
@@ -21,7 +21,7 @@ CAMERA = Camera(2.0)
 RADIUS = 8.0
 
 
-def small_avatar(seed: int = 0) -> Avatar:
+def small_avatar(seed: int = 0, modes: int = MODES) -> Avatar:
     torch.manual_seed(seed)
     low, high = torch.full((3,), -10.0), torch.full((3,), 10.0)
     head = HeadField(low, high, torch.tensor([8, 8, 16]), SMALL)
@@ -29,7 +29,7 @@ def small_avatar(seed: int = 0) -> Avatar:
     grid = DensityGrid(low, high, 16)
     centres = grid.voxel_centres()
     grid.density.view(-1).copy_((centres.norm(dim=-1) < RADIUS + 1.5).float() * 2.0)
-    avatar = Avatar(head, TorsoField(TorsoFieldShape(resolution=64)), grid, torch.rand(32, 32, 3), CAMERA)
+    avatar = Avatar(head, TorsoField(TorsoFieldShape(resolution=64, modes=modes)), grid, torch.rand(32, 32, 3), CAMERA)
     return avatar.requires_grad_(False)
 
 
@@ -49,7 +49,7 @@ def usual_avatar(seed: int = 0) -> Avatar:
     torch.nn.init.normal_(torso.plane)
     torch.nn.init.normal_(torso.warp[4].weight, std=0.1)
     drawn = torch.Generator().manual_seed(5)
-    shifts, motions = torch.randn(9, 3, generator=drawn), torch.randn(9, 6, generator=drawn) * 0.1
+    shifts, motions = torch.randn(9, 3, generator=drawn), torch.randn(9, 2 + torso.shape.modes, generator=drawn) * 0.1
     modes = torch.randn(torso.modes.shape, generator=drawn) * 0.3
     torso.initialise(modes, torch.eye(3).expand(9, 3, 3), shifts, motions)
     avatar = Avatar(head, torso, grid, torch.rand(32, 32, 3), CAMERA)

@@ -23,7 +23,7 @@ from renderer.window import HeadWindow
 from tests.renderer.scenes import small_avatar, turned, usual_avatar
 
 ROTATION, TRANSLATION = turned(0.2, 0.1), torch.tensor([0.5, 1.0, -60.0])
-TORSO = torch.tensor([0.02, -0.01, 0.1, 0.0, -0.05, 0.0])
+TORSO = torch.tensor([0.02, -0.01, 0.1, 0.0, -0.05, 0.0, 0.02, -0.03, 0.01, 0.0])
 STEP = 1.0 / 255.0
 
 

@@ -11,13 +11,15 @@ from safetensors.torch import load, save
 
 from renderer.avatar import Avatar
 from renderer.field_container import MAX_BYTES, FieldFileError
-from renderer.field_file import open_fields, pack_fields
+from renderer.field_file import PackedFields, open_fields, pack_fields
 from renderer.field_file_3 import unpack_fields_3
 from renderer.torso_modes import linear_modes
 from tests.renderer.scenes import small_avatar, turned
 
 CENTRE = torch.tensor([0.5, 0.8])
 PACKED = pack_fields(small_avatar())
+FOUR = pack_fields(small_avatar(modes=4))
+"""As before files said how many modes there are."""
 WHOLE = dict.fromkeys(PACKED.planes, 0)
 
 
@@ -44,7 +46,7 @@ def pack_version_3(avatar: Avatar) -> bytes:
         else:
             tensors[name] = value.half() if value.is_floating_point() and value.dim() == 2 else value
     shapes = {
-        part: json.dumps({name: getattr(shape, name) for name in type(shape).__slots__})
+        part: json.dumps({name: getattr(shape, name) for name in type(shape).__slots__ if name != "modes"})
         for part, shape in (("head", avatar.head.shape), ("torso", avatar.torso.shape))
     }
     description = {"version": "3", "camera": json.dumps([2.0, 0.5, 0.5]), **shapes}
@@ -52,9 +54,10 @@ def pack_version_3(avatar: Avatar) -> bytes:
 
 
 def rms(one: Avatar, other: Avatar) -> float:
-    pose = turned(0.2, 0.1), torch.tensor([0.0, 1.0, -60.0]), torch.tensor([0.01, 0.02, 0.0, 0.1, 0.0, -0.1])
+    pose = turned(0.2, 0.1), torch.tensor([0.0, 1.0, -60.0])
+    torso = torch.tensor([0.01, 0.02, 0.0, 0.1, 0.0, -0.1, 0.1, 0.0, 0.0, 0.05])[: 2 + one.torso.shape.modes]
     expression = torch.randn(30, generator=torch.Generator().manual_seed(2))
-    pictures = [avatar.render(expression, *pose, 64, 64).int() for avatar in (one, other)]
+    pictures = [avatar.render(expression, *pose, torso, 64, 64).int() for avatar in (one, other)]
     return float((pictures[0] - pictures[1]).float().square().mean().sqrt())
 
 
@@ -78,20 +81,34 @@ def test_missing_bit_planes_make_it_coarser_and_no_worse_than_that() -> None:
 
 
 def test_fields_of_version_3_are_still_read() -> None:
-    avatar = moved_linearly(small_avatar())
+    avatar = moved_linearly(small_avatar(modes=4))
     assert rms(avatar, unpack_fields_3(pack_version_3(avatar))) < 2.0
 
 
 def test_fields_of_version_4_are_still_read() -> None:
-    data = changed(without="torso.modes", more={"torso.centre": CENTRE}, version="4")
-    assert rms(moved_linearly(small_avatar()), open_fields(data).avatar(PACKED.planes, WHOLE)) < 2.0
+    data = of_version("4", without="torso.modes", more={"torso.centre": CENTRE})
+    assert rms(moved_linearly(small_avatar(modes=4)), open_fields(data).avatar(FOUR.planes, WHOLE)) < 2.0
+
+
+def test_fields_of_version_5_are_still_read() -> None:
+    modes = torch.randn(small_avatar(modes=4).torso.modes.shape) * 0.1
+    avatar = small_avatar(modes=4)
+    avatar.torso.load_state_dict(avatar.torso.state_dict() | {"modes": modes})
+    data = of_version("5", more={"torso.modes": modes})
+    assert rms(avatar, open_fields(data).avatar(FOUR.planes, WHOLE)) < 2.0
+
+
+@pytest.mark.parametrize("count", [0, 17, 1024])
+def test_more_modes_than_are_made_are_refused(count: int) -> None:
+    with pytest.raises(FieldFileError):
+        open_fields(changed(torso=json.dumps(json.loads(description_of(PACKED)["torso"]) | {"modes": count})))
 
 
 @pytest.mark.parametrize("centre", [torch.zeros(0), torch.zeros(3, 3), torch.tensor(0.5), torch.full((2,), torch.nan)])
 def test_a_centre_that_is_none_is_refused(centre: torch.Tensor) -> None:
-    data = changed(without="torso.modes", more={"torso.centre": centre}, version="4")
+    data = of_version("4", without="torso.modes", more={"torso.centre": centre})
     with pytest.raises(FieldFileError):
-        open_fields(data).avatar(PACKED.planes, WHOLE)
+        open_fields(data).avatar(FOUR.planes, WHOLE)
 
 
 def test_fields_of_an_unknown_version_are_refused_in_a_sentence() -> None:
@@ -169,11 +186,27 @@ def test_a_box_without_extent_is_refused() -> None:
             open_fields(packed.base).avatar(packed.planes, WHOLE)
 
 
-def changed(without: str | None = None, more: dict[str, torch.Tensor] | None = None, **description: str) -> bytes:
-    container = lzma.decompress(PACKED.base)
-    tensors = load(container)
+def description_of(packed: PackedFields) -> dict[str, str]:
+    container = lzma.decompress(packed.base)
     size = int.from_bytes(container[:8], "little")
-    metadata = json.loads(container[8 : 8 + size])["__metadata__"] | description
+    description: dict[str, str] = json.loads(container[8 : 8 + size])["__metadata__"]
+    return description
+
+
+def of_version(version: str, without: str | None = None, more: dict[str, torch.Tensor] | None = None) -> bytes:
+    torso = json.loads(description_of(FOUR)["torso"])
+    del torso["modes"]
+    return changed(without, more, FOUR, version=version, torso=json.dumps(torso))
+
+
+def changed(
+    without: str | None = None,
+    more: dict[str, torch.Tensor] | None = None,
+    packed: PackedFields = PACKED,
+    **description: str,
+) -> bytes:
+    tensors = load(lzma.decompress(packed.base))
+    metadata = description_of(packed) | description
     if without is not None:
         del tensors[without]
     tensors |= more or {}

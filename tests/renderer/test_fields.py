@@ -6,7 +6,7 @@ import torch
 from renderer.occupancy import DensityGrid
 from tests.renderer.scenes import SMALL, small_avatar, turned
 
-POSE = (turned(0.1, 0.05), torch.tensor([0.5, 1.0, -60.0]), torch.tensor([0.02, -0.01, 0.1, 0.0, -0.05, 0.0]))
+POSE = (turned(0.1, 0.05), torch.tensor([0.5, 1.0, -60.0]), torch.tensor([0.02, -0.01, 0.1, 0.0, -0.05, *[0.0] * 5]))
 
 
 def test_planes_are_static_planes_plus_the_combination_of_the_basis() -> None:

@@ -11,7 +11,7 @@ def test_texels_that_are_not_seen_do_not_show() -> None:
     seen = head_texels(avatar.grid, avatar.head.shape.resolution)
     assert not bool(seen.all())
     poses = [
-        (turned(yaw, pitch), torch.tensor([0.0, 1.0, -60.0]), torch.zeros(6))
+        (turned(yaw, pitch), torch.tensor([0.0, 1.0, -60.0]), torch.zeros(10))
         for yaw, pitch in ((0.0, 0.0), (0.5, 0.2), (-0.6, -0.3))
     ]
     before = [avatar.render(torch.zeros(30), *pose, 64, 64) for pose in poses]

@@ -2,7 +2,7 @@
 
 import torch
 
-from renderer.torso_modes import KNOTS, MODES, displacements, linear_modes, spline
+from renderer.torso_modes import KNOTS, LINEAR, displacements, linear_modes, spline
 
 PLACES = torch.linspace(0.0, 1.0, 101, dtype=torch.float64)
 
@@ -29,7 +29,7 @@ def test_beyond_the_frame_counts_as_on_its_edge() -> None:
 def test_linear_modes_are_those_of_a_matrix_about_a_centre() -> None:
     centre = torch.tensor([0.4, 0.7], dtype=torch.float64)
     modes = linear_modes(centre).double()
-    assert modes.shape == (MODES, 2, KNOTS, KNOTS)
+    assert modes.shape == (LINEAR, 2, KNOTS, KNOTS)
     matrix = torch.tensor([[0.1, -0.2], [0.3, 0.05]], dtype=torch.float64)
     rows, columns = torch.linspace(0, 1, 7, dtype=torch.float64), torch.linspace(0, 1, 9, dtype=torch.float64)
     moved = torch.einsum("m,mdrc->rcd", matrix.flatten(), displacements(modes, columns, rows))

@@ -15,9 +15,10 @@ from app.errors import UserError
 from app.playback import embedded_states
 from codec.avatar_file import AvatarFile
 from codec.face_state import FaceState
+from codec.parameters import state_parameters
 from codec.prediction import PredictionTables, prediction_of
 from codec.prediction_fitting import fit_prediction
-from codec.quantiser import STEP_SCALE, state_parameters
+from codec.quantiser import STEP_SCALE
 from codec.recording import Recording
 from codec.tables import CodecTables
 
@@ -74,8 +75,7 @@ class Footage:
 
     def parameters(self, states: list[FaceState]) -> NDArray[np.float64]:
         """Return the numbers of states, in steps: (N, D)."""
-        size = self.tables.expression_size
-        rows = [state_parameters(state, size) for state in states]
+        rows = [state_parameters(state, self.tables.layout) for state in states]
         return np.asarray(np.stack(rows) / self.steps, np.float64)
 
 
@@ -95,8 +95,8 @@ def load_footage(avatar: Path, recording: Path) -> Footage:
     prediction = prediction_of(file)
     fitted = prediction is None
     if fitted:
-        rows = np.stack([state_parameters(state, tables.expression_size) for state in states])
-        prediction = fit_prediction(rows, tables.quantiser.steps / STEP_SCALE)
+        rows = np.stack([state_parameters(state, tables.layout) for state in states])
+        prediction = fit_prediction(rows, tables.layout, tables.quantiser.steps / STEP_SCALE)
     digest = hashlib.sha256(recording.read_bytes()).digest()
     meta = json.loads(file["meta"])
     return Footage(states, content.fps, digest, tables, prediction, meta, file.digest, recording.stem, fitted)

@@ -13,10 +13,10 @@ from codec.adaptive import table_for
 from codec.decoder import FrameDecoder, decode_symbols
 from codec.packet import HEADER_SIZE as ALONE_HEADER
 from codec.packet import Packet
+from codec.parameters import ParameterLayout
 from codec.predicted_frame import step_units
 from codec.predicted_packet import CHECKSUM_BITS, HEADER_SIZE, HELD, PredictedPacket
 from codec.prediction import PredictionTables
-from codec.quantiser import MOTION_SIZE, POSE_SIZE
 from codec.tables import CodecTables
 
 PARTS: Final = ("header", "checksum", "time", "pose", "torso", "expression", "padding")
@@ -54,7 +54,7 @@ def alone_bits(tables: CodecTables, packet: Packet) -> list[float]:
             costs.append(tables.residuals[index].cost(symbol - tables.predict(index, offsets)))
             offsets.append(symbol - tables.centres[index])
     # Its time stamp lies in the header.
-    return _parts(8 * len(packet), 8 * ALONE_HEADER, _ALONE_CHECKSUM_BITS, 0.0, costs)
+    return _parts(tables.layout, 8 * len(packet), 8 * ALONE_HEADER, _ALONE_CHECKSUM_BITS, 0.0, costs)
 
 
 def predicted_bits(tables: PredictionTables, packet: PredictedPacket, decoder: FrameDecoder) -> list[float]:
@@ -75,14 +75,14 @@ def predicted_bits(tables: PredictionTables, packet: PredictedPacket, decoder: F
             base = tables.within(index, int(predicted[index]), record.values[:index] - predicted[:index])
             costs.append(table.cost((int(record.values[index]) - base) // step_units(point)))
     header_bits = 8 * (HEADER_SIZE + len(header.detail))
-    return _parts(8 * len(packet), header_bits, CHECKSUM_BITS, late, costs)
+    return _parts(tables.layout, 8 * len(packet), header_bits, CHECKSUM_BITS, late, costs)
 
 
-def _parts(total: int, header: int, check: int, time: float, costs: list[float]) -> list[float]:
+def _parts(
+    layout: ParameterLayout, total: int, header: int, check: int, time: float, costs: list[float]
+) -> list[float]:
     """Return the bits of `PARTS` of a packet of ``total`` bits, whose header is so long with its checksum."""
-    pose, torso, expression = (
-        sum(costs[part]) for part in (slice(POSE_SIZE), slice(POSE_SIZE, MOTION_SIZE), slice(MOTION_SIZE, None))
-    )
+    pose, torso, expression = (sum(costs[group]) for group in layout.groups)
     used = header + time + pose + torso + expression
     return [float(header - check), float(check), time, pose, torso, expression, total - used]
 

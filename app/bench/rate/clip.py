@@ -28,8 +28,9 @@ from app.progress import Progress
 from app.tracking.tracker import track_frames
 from codec.face_state import FaceState
 from codec.operating_point import NORMAL, OPERATING_POINTS
+from codec.parameters import ParameterLayout, state_parameters
 from codec.prediction import PredictionTables
-from codec.quantiser import STEP_SCALE, state_parameters
+from codec.quantiser import STEP_SCALE
 
 BENCH = "rate"
 SIZE = 256
@@ -112,7 +113,8 @@ def _prediction(spec: ClipSpec, avatar: LoadedAvatar) -> PredictionTables:
         return avatar.prediction
     parameters = enrolled_parameters(training_states(spec, avatar), avatar)
     field_psnr = float(avatar.meta["training"]["held_out_psnr_db"])
-    return person_prediction(parameters, picture_metric(avatar.field, parameters), field_psnr)
+    layout = avatar.tables.layout
+    return person_prediction(parameters, layout, picture_metric(avatar.field, parameters, layout), field_psnr)
 
 
 def _held_out_states(spec: ClipSpec, avatar: LoadedAvatar, start: float, count: int) -> list[FaceState]:
@@ -128,7 +130,7 @@ def _embedded(state: FaceState, avatar: LoadedAvatar) -> FaceState:
 
 
 def _parameters(states: Sequence[FaceState]) -> NDArray[np.float64]:
-    return np.stack([state_parameters(state, len(state.expression)) for state in states])
+    return np.stack([state_parameters(state, ParameterLayout.of(state)) for state in states])
 
 
 class _Judge:

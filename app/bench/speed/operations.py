@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from app.bench.speed.stages import Counts
     from renderer.avatar import Avatar
 
-CONDITIONS = 12
-"""Numbers that bend the torso (`renderer.torso_field.CONDITIONS`)."""
-MODES = 4
-"""In which a torso deforms (`renderer.torso_modes.MODES`)."""
 FLOAT_BYTES = 4
 """Of planes, grid, background: they are kept as float32."""
 
@@ -48,6 +44,10 @@ class FieldSizes:
     """Points at which the torso's warp is evaluated."""
     torso_encoded: int
     """Numbers that say where such a point lies."""
+    torso_modes: int
+    """In which it deforms."""
+    torso_conditions: int
+    """Numbers that bend it."""
 
     @classmethod
     def of(cls, avatar: "Avatar") -> "FieldSizes":
@@ -69,6 +69,8 @@ class FieldSizes:
             torso_code=torso.code,
             torso_lattice=lattice.shape[0],
             torso_encoded=lattice.shape[1],
+            torso_modes=torso.modes,
+            torso_conditions=torso.conditions,
         )
 
     @property
@@ -99,7 +101,7 @@ class FieldSizes:
     @property
     def warp_products(self) -> int:
         """Multiply-adds of the torso's warp at a lattice point."""
-        inputs = self.torso_encoded + CONDITIONS + self.torso_code
+        inputs = self.torso_encoded + self.torso_conditions + self.torso_code
         return inputs * self.torso_width + self.torso_width**2 + 2 * self.torso_width
 
 
@@ -140,7 +142,7 @@ def frame_work(sizes: FieldSizes, counts: "Counts") -> dict[str, Work]:
     # The displacement, the warp, the plane.
     torso_reading = 2 + (8 + 8 * 2) + (8 + 8 * sizes.torso_channels) + 2 * torso_width + 4 + 4 * 3
     # The network and its activations, its scale, and two coordinates of each mode.
-    warp = sizes.torso_lattice * (2 * sizes.warp_products + 4 * torso_width + 2 + 4 * MODES)
+    warp = sizes.torso_lattice * (2 * sizes.warp_products + 4 * torso_width + 2 + 4 * sizes.torso_modes)
     torso_numbers = sizes.torso_channels * sizes.torso_resolution**2 + sizes.torso_products + sizes.warp_products
     return {
         "blend": Work(
@@ -165,7 +167,7 @@ def frame_work(sizes: FieldSizes, counts: "Counts") -> dict[str, Work]:
         ),
         "torso": Work(
             counts.torso_pixels * 2 * sizes.torso_products,
-            counts.torso_pixels * torso_reading + warp + 2 * (CONDITIONS + sizes.torso_code) * torso_width,
+            counts.torso_pixels * torso_reading + warp + 2 * (sizes.torso_conditions + sizes.torso_code) * torso_width,
             FLOAT_BYTES * torso_numbers,
             FLOAT_BYTES * counts.torso_pixels * 4 * (2 + sizes.torso_channels),
         ),

@@ -25,6 +25,7 @@ def states(footage: Footage) -> list[FaceState]:
             footage.expressions[frame].numpy(),
             HeadPose(footage.rotations[frame].numpy(), footage.translations[frame].numpy()),
             frame / 25,
+            torso=footage.torso_motions[frame].numpy(),
         )
         for frame in range(len(footage))
     ]

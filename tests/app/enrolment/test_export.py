@@ -47,7 +47,7 @@ def test_the_file_opens_as_a_call_needs_it(enrolled: tuple[Path, EnrolmentFootag
     assert avatar.meta["owner"] == OWNER.hex()
     assert avatar.calibration.model_digest == b"12345678"
     assert avatar.prediction is not None
-    assert avatar.prediction.size == 42
+    assert avatar.prediction.layout.size == 42
     assert avatar.prediction.feedback.any()
     embedded = avatar.embed(footage.states[0].expression)
     assert embedded.shape == (30,)

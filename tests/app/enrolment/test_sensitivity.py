@@ -6,12 +6,13 @@ import torch
 from torch import nn
 
 from app.enrolment.sensitivity import ERROR_SHARE, person_prediction, picture_metric
-from codec.quantiser import MOTION_SIZE
+from codec.parameters import ParameterLayout
 from renderer.camera import Camera
 from tests.codec.faces import face_states
 from tests.codec.predictions import parameters_of
 
 SIZE = 3
+LAYOUT = ParameterLayout(6, SIZE)
 
 
 class LinearAvatar(nn.Module):
@@ -37,19 +38,19 @@ def parameters() -> np.ndarray:
 
 def test_the_metric_is_that_of_the_picture() -> None:
     unit = (40 / 255) ** 2
-    metric = picture_metric(LinearAvatar(), parameters())[MOTION_SIZE:, MOTION_SIZE:] / unit
+    metric = picture_metric(LinearAvatar(), parameters(), LAYOUT)[LAYOUT.expression, LAYOUT.expression] / unit
     np.testing.assert_allclose(metric[:2, :2], [[1.0, 0.5], [0.5, 0.5]], atol=2e-3)
     assert 0.0 < metric[2, 2] < 1e-3
 
 
 def test_tables_follow_from_it() -> None:
     avatar = LinearAvatar()
-    metric = picture_metric(avatar, parameters())
+    metric = picture_metric(avatar, parameters(), LAYOUT)
     psnr = [20 * np.log10(255 * ERROR_SHARE / error) for error in (1.0, 4.0)]
-    fine, coarse = (person_prediction(parameters(), metric, field_psnr) for field_psnr in psnr)
-    steps = [tables.quantiser.steps[MOTION_SIZE:] for tables in (fine, coarse)]
+    fine, coarse = (person_prediction(parameters(), LAYOUT, metric, field_psnr) for field_psnr in psnr)
+    steps = [tables.quantiser.steps[LAYOUT.expression] for tables in (fine, coarse)]
     assert steps[1][0] == pytest.approx(4 * steps[0][0], rel=1e-3)
     # What the picture hardly shows gets the coarsest step there is.
     assert steps[0][2] > steps[0][0]
     # An error of the first coefficient is made up for by the second, which shows in half of the picture with it.
-    assert fine.feedback[MOTION_SIZE + 1, MOTION_SIZE] > 0
+    assert fine.feedback[LAYOUT.expression.start + 1, LAYOUT.expression.start] > 0

@@ -21,6 +21,7 @@ from app.tracking.torso_template import (
     frame_tones,
 )
 from app.tracking.torso_tracker import TorsoTracker
+from renderer.torso_modes import LINEAR
 from renderer.training.dataset import BACKGROUND, BODY, HEAD
 
 CAMERA = FrameCamera(2.0, 0.5, 0.5)
@@ -81,14 +82,15 @@ motions = st.tuples(st.floats(-0.04, 0.04), st.floats(-0.04, 0.04), *(st.floats(
 
 
 @settings(deadline=None, max_examples=25)
-@given(motion=motions, gain=st.floats(0.8, 1.2))
+@given(motion=motions, gain=st.floats(0.7, 1.05))
 def test_a_known_motion_is_found_whatever_the_exposure(motion: np.ndarray, gain: float) -> None:
     picture, mask = shirt()
     small = cv2.resize(mask, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST) == BODY
     template = TorsoTemplate.moving_linearly(
         CAMERA, GREY, tones_of(picture), cv2.dilate(small.astype(np.uint8), np.ones((5, 5))) > 0
     )
-    seen = np.clip(moved(picture, motion, middle(template)).astype(float) * gain, 0, 255).astype(np.uint8)
+    # Bright as far as the collar is not yet clipped: what is white all over has lost its edges.
+    seen = np.rint(moved(picture, motion, middle(template)).astype(float) * gain).astype(np.uint8)
     found = TorsoAligner(template).align(tones_of(seen), WHOLE, REST)
     assert found is not None
     assert found.correlation > 0.97
@@ -226,7 +228,7 @@ def test_a_template_is_learned_from_pictures_that_move() -> None:
     assert learned.mask.sum() > 2000
     assert not learned.mask[: SIDE // 2].any()
     tracker = TorsoAligner(learned)
-    start, errors = REST, []
+    start, errors = tracker.rest, []
     for frame, motion in zip(frames, path, strict=True):
         found = tracker.align(frame_tones(frame, learned.mix), WHOLE, start)
         assert found is not None
@@ -255,7 +257,7 @@ def test_how_a_torso_deforms_is_learned() -> None:
     found = {}
     for name, template in (("learned", learned), ("linear", linear)):
         aligner = TorsoAligner(template)
-        found[name] = [aligner.align(frame_tones(frame, learned.mix), WHOLE, REST) for frame in frames]
+        found[name] = [aligner.align(frame_tones(frame, learned.mix), WHOLE, aligner.rest) for frame in frames]
     missed = {name: 1.0 - np.mean([one.correlation for one in each]) for name, each in found.items()}
     assert missed["learned"] < 0.3 * missed["linear"]
     # One number says how far it is lifted.
@@ -273,6 +275,7 @@ def test_a_torso_that_never_moved_bends_linearly() -> None:
         for _ in range(40)
     ]
     modes = learn_torso(frames, np.stack([mask] * 5), CAMERA).modes
+    assert len(modes) == LINEAR
     size = np.abs(modes).max()
     assert all(np.abs(np.diff(modes, 2, axis=axis)).max() < 0.1 * size for axis in (2, 3))
 
@@ -280,8 +283,17 @@ def test_a_torso_that_never_moved_bends_linearly() -> None:
 def test_a_template_of_before_there_were_modes_is_read(template: TorsoTemplate) -> None:
     data = bytes(template)
     modes = 2 * template.modes.size
-    before = data[:4] + b"\1" + data[5:29] + data[29 + modes :]
-    assert np.allclose(TorsoTemplate.parse(before).modes, template.modes, atol=1e-6)
+    linear = data[:4] + b"\1" + data[5:29] + data[30 + modes :]
+    assert np.allclose(TorsoTemplate.parse(linear).modes, template.modes, atol=1e-6)
+    four = data[:4] + b"\2" + data[5:29] + data[30:]
+    assert np.allclose(TorsoTemplate.parse(four).modes, template.modes, atol=1e-3)
+
+
+@pytest.mark.parametrize("count", [0, 17, 255])
+def test_a_template_with_no_modes_or_too_many_is_refused(template: TorsoTemplate, count: int) -> None:
+    data = bytes(template)
+    with pytest.raises(TorsoTemplateError):
+        TorsoTemplate.parse(data[:29] + bytes([count]) + data[30:] + bytes(1 << 16))
 
 
 def test_a_shirt_as_bright_as_the_wall_is_told_apart_by_its_colour() -> None:

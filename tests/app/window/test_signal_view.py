@@ -44,10 +44,9 @@ def test_shoulders_move_as_the_torso_does():
     left, right = still
     np.testing.assert_allclose(left, right * [-1, 1])
     assert (np.diff(right[[0, 3, 6]], axis=0) > 0).all()
+    # To the right and up; in which way it deforms is its avatar's matter.
     moved = shoulder_curves(np.array([0.1, -0.05, 0.2, 0, 0.1, 0], np.float32))
-    # To the right and up, a fifth broader, and the right shoulder lower than the left.
-    np.testing.assert_allclose(moved[..., 0], 0.1 + 1.2 * still[..., 0], atol=1e-7)
-    np.testing.assert_allclose(moved[..., 1], -0.05 + still[..., 1] + 0.1 * still[..., 0], atol=1e-7)
+    np.testing.assert_allclose(moved - still, np.broadcast_to([0.1, -0.05], still.shape), atol=1e-7)
 
 
 @pytest.mark.parametrize("displacement", [0.0, -0.04, 0.04])

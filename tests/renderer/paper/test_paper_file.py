@@ -23,7 +23,7 @@ from tests.renderer.scenes import small_avatar, turned
 
 PACKED = pack_paper(tiny_avatar())
 DIRECTORY = int.from_bytes(PACKED[:8], "little")
-POSE = turned(0.2, 0.1), torch.tensor([0.0, 1.0, -60.0]), torch.zeros(6)
+POSE = turned(0.2, 0.1), torch.tensor([0.0, 1.0, -60.0]), torch.zeros(10)
 
 
 def description() -> dict[str, str]:

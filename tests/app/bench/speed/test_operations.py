@@ -5,7 +5,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from app.bench.speed.floor import Floor, frame_floor
-from app.bench.speed.operations import MODES, FieldSizes, Work, frame_work
+from app.bench.speed.operations import FieldSizes, Work, frame_work
 from app.bench.speed.peak import Peak
 from app.bench.speed.stages import STAGES, Counts
 from tests.renderer.scenes import small_avatar
@@ -25,6 +25,8 @@ TINY = FieldSizes(
     torso_code=1,
     torso_lattice=4,
     torso_encoded=2,
+    torso_modes=4,
+    torso_conditions=12,
 )
 
 
@@ -77,11 +79,11 @@ def test_the_dense_layers_are_what_torch_counts():
     )
     assert counted["decoder"].dense == head
     torso = products_counted(
-        lambda: avatar.torso(torch.rand(pixels, 2), torch.zeros(6), torch.zeros(12), avatar.consistency_code)
+        lambda: avatar.torso(torch.rand(pixels, 2), torch.zeros(10), torch.zeros(16), avatar.consistency_code)
     )
-    warp = 2 * sizes.torso_lattice * sizes.warp_products + 2 * (12 + sizes.torso_code) * sizes.torso_width
+    warp = 2 * sizes.torso_lattice * sizes.warp_products + 2 * (16 + sizes.torso_code) * sizes.torso_width
     # The sum of the modes is a product, too.
-    modes = 4 * MODES * sizes.torso_lattice
+    modes = 4 * 8 * sizes.torso_lattice
     assert counted["torso"].dense + warp + modes == torso
     blend = products_counted(lambda: avatar.head.blend(torch.zeros(1, sizes.expression)))
     assert counted["blend"].other == blend + sizes.moving_texels

@@ -16,7 +16,7 @@ NEAR = torch.tensor([0.0, 0.0, -20.0])
 
 
 def render(avatar, translation):
-    return avatar.render(torch.zeros(30), torch.eye(3), translation, torch.zeros(6), SIZE, SIZE)
+    return avatar.render(torch.zeros(30), torch.eye(3), translation, torch.zeros(10), SIZE, SIZE)
 
 
 def count(avatar, translation):
@@ -112,8 +112,10 @@ def test_time_within_an_inner_stage_is_not_the_outer_ones():
 def test_compiled_stages_count_what_they_do():
     assert cpu.prepare(cache_folder() / "kernels"), "the kernels cannot be compiled here: see the warning"
     avatar = usual_avatar()
+    # Denser here and thinner there: some rays end within it, and some samples show nothing.
+    avatar.head.sigma_layer.weight.mul_(3.0)
     plain, compiled = StageCounter(), StageCounter()
-    given = (torch.zeros(30), torch.eye(3), torch.tensor([0.0, 0.0, -60.0]), torch.zeros(6), SIZE, SIZE)
+    given = (torch.zeros(30), torch.eye(3), torch.tensor([0.0, 0.0, -60.0]), torch.zeros(10), SIZE, SIZE)
     with looked_into(avatar, plain):
         plain.frame(avatar.render(*given, backend="torch"))
     with looked_into(avatar, compiled):
@@ -137,7 +139,7 @@ def test_compiled_stages_are_timed():
             torch.zeros(30),
             torch.eye(3),
             torch.tensor([0.0, 0.0, -60.0]),
-            torch.zeros(6),
+            torch.zeros(10),
             SIZE,
             SIZE,
             backend="compiled",
@@ -148,7 +150,7 @@ def test_compiled_stages_are_timed():
 def test_fused_stages_are_counted_and_timed():
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     avatar = usual_avatar().to(device)
-    place = torch.eye(3), torch.tensor([0.0, 0.0, -60.0]), torch.zeros(6)
+    place = torch.eye(3), torch.tensor([0.0, 0.0, -60.0]), torch.zeros(10)
     given = [value.to(device) for value in (torch.zeros(30), *place)]
     plain, fused = StageCounter(), StageCounter()
     with looked_into(avatar, plain):
