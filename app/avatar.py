@@ -26,6 +26,7 @@ from codec.parameters import ParameterLayout
 from codec.prediction import PredictionTables, prediction_of
 from codec.tables import CodecTables
 from renderer.avatar import Avatar
+from renderer.backdrop import BackdropFade
 from renderer.field_container import FieldFileError
 from renderer.kernels import cpu, gpu
 from renderer.paper.avatar import PaperAvatar
@@ -86,6 +87,7 @@ class LoadedAvatar:
     prediction: PredictionTables | None = None
     """What frames are predicted with; None for an avatar of before there was prediction: each frame is coded alone."""
     _refinement: Refinement | None = None
+    _fade: BackdropFade | None = None
 
     @cached_property
     def digest(self) -> bytes:
@@ -109,8 +111,18 @@ class LoadedAvatar:
 
     @property
     def refining(self) -> bool:
-        """Whether the next picture of the same face will be a finer one."""
-        return self._refinement is not None
+        """Whether the next picture of the same face will be another one: finer, or before another background."""
+        return self._refinement is not None or self._fade is not None
+
+    @cached_property
+    def background(self) -> NDArray[np.float32]:
+        """The enrolled background (S, S, 3), 0 to 1. Raises AvatarError, AvatarFileError."""
+        return self.field.background.cpu().numpy().copy()
+
+    def show_backdrop(self, difference: NDArray[np.float32]) -> None:
+        """Let the next pictures fade to a background that differs so (S, S, 3) from the enrolled one, -1 to 1."""
+        enrolled = torch.from_numpy(self.background).to(self.device)
+        self._fade = BackdropFade(self.field, enrolled, torch.from_numpy(np.array(difference, np.float32)))
 
     def refine(self, file: AvatarFile) -> None:
         """Render from more of the same file from now on; frames go on meanwhile, in whichever thread renders them.
@@ -162,6 +174,14 @@ class LoadedAvatar:
         embedded: NDArray[np.float32] = self.embedding(torch.from_numpy(np.asarray(expression, np.float32))).numpy()
         return embedded
 
+    def show_enrolled(self) -> None:
+        """Let the next pictures show the enrolled background, at once."""
+        self._fade = None
+        # The fields may have been opened while a picture was rendered, in this mode.
+        with torch.inference_mode():
+            self.field.background.copy_(torch.from_numpy(self.background))
+        self.field.forget_view()
+
     def prepare(self) -> None:
         """Compile what renders on the device, or load it: the first time on a machine that takes seconds.
 
@@ -182,6 +202,9 @@ class LoadedAvatar:
             refinement = self._refinement
             if refinement is not None and refinement.step() and self._refinement is refinement:
                 self._refinement = None
+            fade = self._fade
+            if fade is not None and fade.step() and self._fade is fade:
+                self._fade = None
             picture = self.field.render(
                 tensor(state.expression),
                 tensor(state.pose.rotation),

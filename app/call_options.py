@@ -11,6 +11,8 @@ from signaling.impairment import Impairment, ImpairmentError
 
 DEFAULT_SERVER = "ws://127.0.0.1:8765"
 DEFAULT_POINT = NORMAL.name
+LIVE, ENROLLED = "live", "enrolled"
+"""What is shown behind the person."""
 SERVER_VARIABLE = "NERFCALL_SERVER"
 """Set in the environment, it names the rendezvous server that is used without --server."""
 
@@ -117,6 +119,17 @@ def add_point_argument(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_POINT,
         help="how finely the face is sent as long as the network carries it: thrifty takes half the rate, and its"
         f" frames wait up to 80 ms for each other (default: {DEFAULT_POINT})",
+    )
+
+
+def add_backdrop_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare what is shown behind the person."""
+    parser.add_argument(
+        "--backdrop",
+        choices=[LIVE, ENROLLED],
+        default=LIVE,
+        help=f"what the other side sees behind you: as it is now, in broad strokes, or as it was at enrolment (default:"
+        f" {LIVE})",
     )
 
 

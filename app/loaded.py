@@ -44,7 +44,10 @@ class RenderedAvatar(CallAvatar, Protocol):
 
     @property
     def refining(self) -> bool:
-        """Whether the next picture of the same face will be a finer one."""
+        """Whether the next picture of the same face will be another one: finer, or before another background."""
+
+    def show_backdrop(self, difference: NDArray[np.float32]) -> None:
+        """Let the next pictures fade to a background that differs so (S, S, 3) from the enrolled one, -1 to 1."""
 
     def prepare(self) -> None:
         """Make rendering as fast as this machine can. That may take seconds, while it renders slower."""

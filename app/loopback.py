@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.call_options import DEFAULT_POINT, CallOptions
+from app.call_options import DEFAULT_POINT, LIVE, CallOptions
 from app.cli import own_command
 from app.errors import UserError
 from app.receiver import Receiver
@@ -42,6 +42,8 @@ class SenderCommand:
     share_picture: str | None = None
     point: str = DEFAULT_POINT
     """Name of the operating point."""
+    backdrop: str = LIVE
+    """What it tells of what is behind the person."""
     trace: str | None = None
     """Where it writes when what happened to each frame."""
 
@@ -51,6 +53,8 @@ class SenderCommand:
         command += ["--server", server, "--headless"]
         if self.point != DEFAULT_POINT:
             command += ["--point", self.point]
+        if self.backdrop != LIVE:
+            command += ["--backdrop", self.backdrop]
         if self.loop:
             command.append("--loop")
         if self.share_picture is not None:

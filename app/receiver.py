@@ -20,10 +20,12 @@ from app.call_statistics import CallMeter, CallStatistics
 from app.latency import RECEIVER_STAGES, ArrivalLog, StageLog
 from app.loaded import RenderedAvatar
 from app.mailbox import Mailbox
-from app.session import REFUSED, Handshake, Hello, Rights, Role, shake_hands
+from app.session import REFUSED, Handshake, Hello, Rights, Role, backdrop_of, shake_hands
 from app.window import figures
 from app.window.figures import Status, Tone
+from codec.backdrop import decode_backdrop
 from codec.decoder import FrameDecoder
+from codec.errors import BackdropError
 from codec.face_state import FaceState
 from codec.playout import PlayoutBuffer
 from signaling.errors import SignalingError
@@ -117,6 +119,7 @@ class Receiver:
         self._clock_offset = 0.0
         self._last_packet: float | None = None
         self._refused_told = float("-inf")
+        self._backdrop: asyncio.Future[None] | None = None
         self._present = True
         self._newest_painted = float("-inf")
         self._status: Status | None = figures.connecting()
@@ -210,7 +213,7 @@ class Receiver:
         measuring: asyncio.Task[None] | None = None
         try:
             warming.result()
-            await shake_hands(peer, self._handshake, lambda message: None)
+            await shake_hands(peer, self._handshake, self._told)
             peer.exchange_reports(self.meter.report, lambda report: self.meter.take_report(report, time.monotonic()))
             self._clock_offset = peer.clock_offset
             for data in peer.on_face(lambda data: self._take(peer, data)):
@@ -281,6 +284,20 @@ class Receiver:
                     captured = state.timestamp - self._clock_offset
                     self._arrivals.add(sequence, captured, now)
                 self.stages.add(sequence, captured, now, stages=RECEIVER_STAGES)
+
+    def _told(self, message: dict[str, Any]) -> None:
+        """Take note of what the sender says during the call."""
+        data = backdrop_of(message)
+        if data is None or (self._backdrop is not None and not self._backdrop.done()):
+            return
+        # In a thread, as decoding takes as long as a frame.
+        self._backdrop = asyncio.ensure_future(asyncio.to_thread(self._show_backdrop, data))
+
+    def _show_backdrop(self, data: bytes) -> None:
+        try:
+            self._avatar.show_backdrop(decode_backdrop(data))
+        except BackdropError:
+            self.packets_damaged += 1
 
     def _tell_refused(self, peer: Peer, now: float) -> None:
         """Tell the sender that something it knows to have come was not decoded."""

@@ -5,6 +5,7 @@ dealt with in time is skipped, and a packet that the network cannot take now is 
 """
 
 import asyncio
+import json
 import threading
 import time
 from collections import deque
@@ -14,6 +15,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from app.backdrop_follower import BackdropFollower
 from app.call_options import CallOptions
 from app.call_statistics import CallMeter, CallStatistics
 from app.capture.pacing import paced
@@ -23,7 +25,7 @@ from app.loaded import DrivenAvatar
 from app.receiver import ended_status, measure, until_stopped
 from app.recording_player import paced_states
 from app.sending_policy import ECHO_SECONDS, FPS, Plan, SendingPolicy
-from app.session import REFUSED, Handshake, Hello, Rights, Role, shake_hands
+from app.session import REFUSED, Handshake, Hello, Rights, Role, backdrop_message, shake_hands
 from app.window import figures
 from app.window.figures import Status
 from codec.encoder import FrameEncoder
@@ -71,6 +73,9 @@ class FaceSource(Protocol):
     began: float
     """`time.monotonic` when work on the state yielded last began."""
 
+    def follow_backdrop(self, tell: Callable[[bytes], None]) -> None:
+        """Call ``tell``, in any thread, with each coded backdrop (`codec.backdrop`) from now on."""
+
     def states(self, sleep: Callable[[float], object]) -> Iterator[FaceState]:
         """Yield states as they fall due; ``sleep`` waits and may return early."""
 
@@ -88,6 +93,9 @@ class RecordedFace:
         self.began = 0.0
         self.recording_digest = digest
 
+    def follow_backdrop(self, tell: Callable[[bytes], None]) -> None:
+        """A recording knows nothing of what is behind the person."""
+
     def states(self, sleep: Callable[[float], object]) -> Iterator[FaceState]:
         """Yield the recorded states with timestamps of now."""
         for state in paced_states(self._states, self._fps, self._loop, sleep=sleep):
@@ -101,11 +109,23 @@ class RecordedFace:
 class TrackedFace:
     """The face that a camera or clip shows."""
 
-    def __init__(self, source: Source, tracker: Tracker, on_picture: Picture | None = None) -> None:
-        self._source, self._tracker, self._on_picture = source, tracker, on_picture
+    def __init__(
+        self,
+        source: Source,
+        tracker: Tracker,
+        on_picture: Picture | None = None,
+        backdrop: BackdropFollower | None = None,
+    ) -> None:
+        """Track what ``source`` shows; ``backdrop`` follows what is behind the person."""
+        self._source, self._tracker, self._on_picture, self._backdrop = source, tracker, on_picture, backdrop
         self.embedded = False
         self.began = 0.0
         self.recording_digest = b""
+
+    def follow_backdrop(self, tell: Callable[[bytes], None]) -> None:
+        """Call ``tell``, in another thread, with each coded backdrop from now on."""
+        if self._backdrop is not None:
+            self._backdrop.start(tell)
 
     def states(self, sleep: Callable[[float], object]) -> Iterator[FaceState]:
         """Track the newest picture, again and again."""
@@ -113,10 +133,14 @@ class TrackedFace:
             self.began = time.monotonic()
             if self._on_picture is not None:
                 self._on_picture(frame.image, frame.timestamp)
+            if self._backdrop is not None:
+                self._backdrop.offer(frame.image, frame.timestamp)
             yield self._tracker.track(frame.image, frame.timestamp)
 
     def close(self) -> None:
         """Free camera and models."""
+        if self._backdrop is not None:
+            self._backdrop.close()
         self._source.close()
         self._tracker.close()
 
@@ -234,6 +258,8 @@ class Sender:
             peer.exchange_reports(self.meter.report, lambda report: self.meter.take_report(report, time.monotonic()))
             peer.on_delivered(self._take_delivered)
             self._status, self._peer = figures.live(), peer
+            if agreement.backdrop:
+                self._face.follow_backdrop(self._backdrop_teller(peer))
             worker.start()
             measuring = [asyncio.create_task(measure(peer, self.meter)), asyncio.create_task(self._adapt())]
             return await self._until_over(peer, seconds)
@@ -325,6 +351,21 @@ class Sender:
         """Take note of what the receiver says during the call."""
         if message == REFUSED:
             self._refused.set()
+
+    def _backdrop_teller(self, peer: Peer) -> Callable[[bytes], None]:
+        """Return what may be called in any thread with a coded backdrop."""
+        loop = self._loop
+        assert loop is not None
+
+        def tell(data: bytes) -> None:
+            loop.call_soon_threadsafe(self._tell_backdrop, peer, data)
+
+        return tell
+
+    def _tell_backdrop(self, peer: Peer, data: bytes) -> None:
+        message = backdrop_message(data)
+        if peer.send_control(message):
+            self.meter.message_sent(len(json.dumps(message)), 0, time.monotonic())
 
     def _send(self, peer: Peer, message: Outgoing) -> None:
         self._send_once(peer, message, message.new)

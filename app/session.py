@@ -6,6 +6,7 @@ proves that it is the one, where the avatar has an owner, and the receiver accep
 """
 
 import asyncio
+import base64
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from enum import Enum
 from typing import Any, Final
 
 from app.errors import UserError
+from codec.backdrop import MAX_BYTES
 from signaling.errors import PeerLeft
 from signaling.identity import NONCE_SIZE, PUBLIC_KEY_SIZE, SIGNATURE_SIZE, OwnerKey, verify_ownership
 from signaling.peer import Peer
@@ -24,6 +26,9 @@ CODEC_VERSION: Final = 3
 REFUSED: Final = {"type": "refused"}
 """The receiver to the sender: a packet that reached this side was refused, so predict from nothing sent so far."""
 
+BACKDROP: Final = "backdrop"
+"""Takes pictures of what is behind the person (`codec.backdrop`) in control messages; also their type."""
+
 HANDSHAKE_SECONDS: Final = 10.0
 """How long the other side may take to say hello."""
 
@@ -34,7 +39,7 @@ DIGEST_SIZE: Final = 32
 
 BUNDLES: Final = "bundles"
 """Takes messages of several packets (`codec.message`), some of which had come before."""
-CAPABILITIES: Final = frozenset({BUNDLES})
+CAPABILITIES: Final = frozenset({BUNDLES, BACKDROP})
 """What this program can do beyond what its codec version says. What a peer lacks of it is done without."""
 MAX_CAPABILITIES: Final = 32
 _CAPABILITY: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
@@ -112,6 +117,8 @@ class Agreement:
     """Frames may be predicted from others."""
     bundles: bool
     """Messages may hold several packets."""
+    backdrop: bool
+    """The sender may tell what is behind the person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +170,9 @@ class Handshake:
         """What both sides can do, once it is done."""
         assert self._theirs is not None
         shared = self._hello.capabilities & self._theirs.capabilities
-        return Agreement(bool(self._hello.prediction and self._theirs.prediction), BUNDLES in shared)
+        return Agreement(
+            bool(self._hello.prediction and self._theirs.prediction), BUNDLES in shared, BACKDROP in shared
+        )
 
     def start(self) -> list[dict[str, Any]]:
         """Return the first messages."""
@@ -234,6 +243,22 @@ class Handshake:
         sender = ours if ours.role is Role.SENDER else theirs
         if not self._rights.may_play(sender.recording):
             raise SessionError("this is a demo avatar: it plays the recording it came with and cannot be driven")
+
+
+def backdrop_message(data: bytes) -> dict[str, Any]:
+    """Return the control message with a coded backdrop."""
+    return {"type": BACKDROP, "picture": base64.b85encode(data).decode()}
+
+
+def backdrop_of(message: Mapping[str, Any]) -> bytes | None:
+    """Return the coded backdrop in a control message, not yet looked into; None where it has none."""
+    picture = message.get("picture")
+    if message.get("type") != BACKDROP or not isinstance(picture, str) or len(picture) > 5 * MAX_BYTES // 4:
+        return None
+    try:
+        return base64.b85decode(picture)
+    except ValueError:
+        return None
 
 
 class OwnershipError(SessionError):

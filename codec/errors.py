@@ -23,3 +23,7 @@ class AvatarFileError(CodecError):
 
 class RecordingError(CodecError):
     """A recording that is missing, truncated, corrupt or of another version."""
+
+
+class BackdropError(CodecError):
+    """A picture of what is behind a person that is truncated or corrupt, or none that can be coded."""

@@ -20,10 +20,17 @@ class Coded:
     """For each frame what a call would send for it, headers of the codec included; empty where nothing is sent."""
     side_bytes: int = 0
     """What the receiver must hold beforehand, such as an avatar: not part of the rate, and said beside it."""
+    seldom: tuple[tuple[int, bytes], ...] = ()
+    """Frame, and what a call sends after it besides: what it knows to arrive, once in a while."""
+
+    @property
+    def payload(self) -> bytes:
+        """All of it, in the order of time but for what is sent seldom, which comes last."""
+        return b"".join([*self.packets, *(data for _, data in self.seldom)])
 
     def kbps(self, fps: float) -> float:
         """Return the payload's rate in kbit/s."""
-        return sum(map(len, self.packets)) * 8 * fps / 1000 / len(self.packets)
+        return len(self.payload) * 8 * fps / 1000 / len(self.packets)
 
 
 class BenchCodec(Protocol):

@@ -1,5 +1,6 @@
 """Our own codec, from tracker to rendered frame, as the benchmark sees it."""
 
+import json
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from importlib.metadata import version
@@ -9,12 +10,16 @@ import numpy as np
 
 from app import __version__
 from app.avatar import LoadedAvatar
+from app.backdrop_watching import watching
 from app.bench.codec import Coded, Frames, Settings
 from app.bench.rate.acknowledging import DelayedAcknowledgements
+from app.call_options import LIVE
 from app.enrolment.framing import Framing
 from app.errors import UserError
 from app.progress import Progress
+from app.session import backdrop_message, backdrop_of
 from app.tracking.tracker import FaceTracker
+from codec.backdrop import decode_backdrop
 from codec.decoder import FrameDecoder
 from codec.encoder import FrameEncoder
 from codec.packet import Packet
@@ -77,6 +82,7 @@ class OurCodec:
             "trained_at": int(self.avatar.meta.get("size", 0)),
             "training_steps": int(training.get("steps", 0)),
             "training_minutes": float(training.get("minutes", 0.0)),
+            "backdrop": LIVE,
             **({} if self.avatar.prediction is None else {"delay_ms": 1000 * DELAY}),
         }
 
@@ -89,33 +95,41 @@ class OurCodec:
         """Track, embed, quantise and entropy-code every frame into the packet that a call would send."""
         encoder = FrameEncoder(self.tables, self.avatar.digest, self.avatar.embed, prediction=self.prediction)
         acknowledgements = DelayedAcknowledgements(DELAY)
-        packets = []
+        packets, backdrops = [], []
         with (
             FaceTracker(self.avatar.calibration, torso=self.avatar.torso) as tracker,
+            watching(self.avatar) as watcher,
             Progress(len(frames), "tracking") as progress,
         ):
             for index, frame in enumerate(frames):
                 now = index / fps
                 encoder.acknowledge(acknowledgements.heard(now))
-                state = tracker.track(camera_picture(frame, self.framing), now)
+                image = camera_picture(frame, self.framing)
+                state = tracker.track(image, now)
                 packet = encoder.encode(state)
                 packets.append(bytes(packet))
                 acknowledgements.arrived(encoder.sequence - 1, now, isinstance(packet, Packet))
+                if watcher.due(now) and (backdrop := watcher.look(image, now)) is not None:
+                    backdrops.append((index, json.dumps(backdrop_message(backdrop)).encode()))
                 progress.update(index + 1)
-        return Coded(tuple(packets), len(bytes(self.avatar.file)))
+        return Coded(tuple(packets), len(bytes(self.avatar.file)), tuple(backdrops))
 
     def decode(self, coded: Coded, size: int) -> Frames:
         """Render what each packet says, at any size."""
         self.avatar.prepare()
         decoder = FrameDecoder(self.tables, self.avatar.digest, prediction=self.prediction)
         frames = np.empty((len(coded.packets), size, size, 3), np.uint8)
-        now = 0.0
+        now, told = 0.0, dict(coded.seldom)
+        self.avatar.show_enrolled()
         with Progress(len(frames), f"rendering at {size}²") as progress:
             for index, packet in enumerate(coded.packets):
                 state = decoder.decode(packet, now)
                 now = state.timestamp
                 frames[index] = self.avatar.render(state, size, size)
+                if index in told:
+                    self.avatar.show_backdrop(decode_backdrop(backdrop_of(json.loads(told[index])) or b""))
                 progress.update(index + 1)
+        self.avatar.show_enrolled()
         return frames
 
     def versions(self) -> Mapping[str, str]:

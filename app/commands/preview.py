@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from app.call_options import add_backdrop_argument
 from app.preview_command import add_preview_arguments
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="clip, .face recording or camera (default: camera:0)",
     )
     parser.add_argument("--loop", action="store_true", help="begin the clip again at its end")
+    add_backdrop_argument(parser)
     add_preview_arguments(parser)
 
 
@@ -41,14 +43,15 @@ def run(args: argparse.Namespace) -> int:
     from app.loopback import SenderCommand
 
     if args.headless and recorder is None:
-        return preview.finish(preview.in_terminal(SenderCommand(args.avatar, args.source, args.loop, point=args.point)))
+        command = SenderCommand(args.avatar, args.source, args.loop, point=args.point, backdrop=args.backdrop)
+        return preview.finish(preview.in_terminal(command))
 
     from app.picture_share import PictureShare
     from app.window.preview import CameraPreview, SignalPreview
 
     with PictureShare.create() as share:
         picture = None if recorded else str(share.path)
-        sender = SenderCommand(args.avatar, args.source, args.loop, picture, point=args.point)
+        sender = SenderCommand(args.avatar, args.source, args.loop, picture, point=args.point, backdrop=args.backdrop)
 
         def make_window(painted: Callable[[Any], None]) -> "PreviewWindow":
             if recorded:

@@ -4,7 +4,9 @@ import argparse
 from typing import TYPE_CHECKING
 
 from app.call_options import (
+    LIVE,
     CallOptions,
+    add_backdrop_argument,
     add_headless_arguments,
     add_network_arguments,
     add_point_argument,
@@ -35,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--loop", action="store_true", help="begin the clip or recording again at its end")
     add_point_argument(parser)
+    add_backdrop_argument(parser)
     parser.add_argument("--share-picture", metavar="FILE", help=argparse.SUPPRESS)
     add_network_arguments(parser)
     add_headless_arguments(parser)
@@ -83,8 +86,11 @@ def run(args: argparse.Namespace) -> int:
 def _face(args: argparse.Namespace, avatar: "LoadedAvatar", on_picture: "Picture | None") -> "FaceSource":
     """Open what drives the avatar, if it may."""
     import hashlib
+    from functools import partial
     from pathlib import Path
 
+    from app.backdrop_follower import BackdropFollower
+    from app.backdrop_watching import watching
     from app.capture.source import open_source
     from app.demonstration import refuse_driving
     from app.playback import embedded_states
@@ -102,7 +108,8 @@ def _face(args: argparse.Namespace, avatar: "LoadedAvatar", on_picture: "Picture
     refuse_driving(file, args.avatar, args.source)
     source = open_source(args.source, loop=args.loop)
     try:
-        return TrackedFace(source, FaceTracker(avatar.calibration, torso=avatar.torso), on_picture)
+        backdrop = BackdropFollower(partial(watching, avatar)) if args.backdrop == LIVE else None
+        return TrackedFace(source, FaceTracker(avatar.calibration, torso=avatar.torso), on_picture, backdrop)
     except BaseException:
         source.close()
         raise

@@ -174,28 +174,31 @@ def _middle(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.array([columns.mean() + 0.5, rows.mean() + 0.5]) / SIDE
 
 
-def frame_picture(image: NDArray[np.uint8], square: tuple[int, int, int]) -> tuple[NDArray[np.uint8], Extent]:
+def frame_picture(
+    image: NDArray[np.uint8], square: tuple[int, int, int], size: int = SIDE
+) -> tuple[NDArray[np.uint8], Extent]:
     """Return the frame of a picture, small.
 
     Args:
         image: (H, W, 3) RGB.
         square: left, top and side of the frame in the picture's pixels; it may reach beyond the picture.
+        size: pixels of the side of what is returned.
 
     Returns:
-        (SIDE, SIDE, 3) RGB, black where the picture ends, and what the picture covers of it.
+        (size, size, 3) RGB, black where the picture ends, and what the picture covers of it.
     """
     left, top, side = square
     height, width = image.shape[:2]
     inside = image[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)]
-    scale = SIDE / side
-    columns = [min(max(round((edge - left) * scale), 0), SIDE) for edge in (0, width)]
-    rows = [min(max(round((edge - top) * scale), 0), SIDE) for edge in (0, height)]
-    size = columns[1] - columns[0], rows[1] - rows[0]
-    frame = np.zeros((SIDE, SIDE, 3), np.uint8)
-    if min(size) <= 0 or inside.size == 0:
+    scale = size / side
+    columns = [min(max(round((edge - left) * scale), 0), size) for edge in (0, width)]
+    rows = [min(max(round((edge - top) * scale), 0), size) for edge in (0, height)]
+    covered = columns[1] - columns[0], rows[1] - rows[0]
+    frame = np.zeros((size, size, 3), np.uint8)
+    if min(covered) <= 0 or inside.size == 0:
         return frame, (0, 0, 0, 0)
-    method = cv2.INTER_AREA if side > SIDE else cv2.INTER_LINEAR
-    frame[rows[0] : rows[1], columns[0] : columns[1]] = cv2.resize(inside, size, interpolation=method)
+    method = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
+    frame[rows[0] : rows[1], columns[0] : columns[1]] = cv2.resize(inside, covered, interpolation=method)
     return frame, (columns[0], columns[1], rows[0], rows[1])
 
 

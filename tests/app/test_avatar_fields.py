@@ -16,8 +16,10 @@ from app.avatar_fields import SECTIONS, is_progressive, pack_sections, repacked,
 from app.cli import main
 from app.errors import UserError
 from codec.avatar_file import AvatarFile
+from codec.backdrop import SIDE
 from codec.errors import AvatarFileError, CodecError
 from codec.face_state import FaceState, HeadPose
+from renderer.backdrop import FRAMES
 from renderer.field_container import FieldFileError
 from tests.e2e.small_avatar import tables_of, wandering_states
 from tests.renderer.scenes import small_avatar
@@ -114,6 +116,22 @@ def test_the_rest_arrives_while_frames_are_rendered(tmp_path):
     assert distances[-1] == 0.0
     assert not loaded.refining
     assert max(steps) < 0.5 * distances[0]
+
+
+def test_another_backdrop_fades_in_and_the_enrolled_background_comes_back(tmp_path):
+    path = tmp_path / "ada.avatar"
+    FILE.write(path)
+    avatar = load_avatar(path, "cpu")
+    before = avatar.render(STATE, 64, 64).astype(int)
+    avatar.show_backdrop(np.full((SIDE, SIDE, 3), 0.2, np.float32))
+    pictures = [before]
+    while avatar.refining:
+        pictures.append(avatar.render(STATE, 64, 64).astype(int))
+    assert len(pictures) == 1 + FRAMES
+    assert pictures[-1].mean() > before.mean() + 5
+    assert max(np.abs(b - a).max() for a, b in pairwise(pictures)) <= 0.2 * 255 / FRAMES + 2
+    avatar.show_enrolled()
+    np.testing.assert_array_equal(avatar.render(STATE, 64, 64), before)
 
 
 def test_an_older_avatar_is_read_and_repacked(tmp_path, capsys):

@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.session import Agreement, Handshake, Hello, OwnershipError, Rights, Role, SessionError
+from app.session import (
+    Agreement,
+    Handshake,
+    Hello,
+    OwnershipError,
+    Rights,
+    Role,
+    SessionError,
+    backdrop_message,
+    backdrop_of,
+)
+from codec.backdrop import MAX_BYTES
+from signaling.channels import MAX_CONTROL_BYTES
 from signaling.identity import OwnerKey, create_owner_key
 
 AVATAR, TABLES, RECORDING = b"A" * 32, b"T" * 32, b"R" * 32
@@ -84,10 +96,13 @@ def test_what_does_not_fit_is_found_by_both_sides(change, words):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({}, Agreement(prediction=True, bundles=True)),
-        ({"prediction": b""}, Agreement(prediction=False, bundles=True)),
-        ({"capabilities": frozenset()}, Agreement(prediction=True, bundles=False)),
-        ({"capabilities": frozenset({"bundles", "telepathy"})}, Agreement(prediction=True, bundles=True)),
+        ({}, Agreement(prediction=True, bundles=True, backdrop=True)),
+        ({"prediction": b""}, Agreement(prediction=False, bundles=True, backdrop=True)),
+        ({"capabilities": frozenset()}, Agreement(prediction=True, bundles=False, backdrop=False)),
+        (
+            {"capabilities": frozenset({"bundles", "telepathy"})},
+            Agreement(prediction=True, bundles=True, backdrop=False),
+        ),
     ],
 )
 def test_what_one_side_cannot_do_is_done_without(change, expected):
@@ -95,6 +110,22 @@ def test_what_one_side_cannot_do_is_done_without(change, expected):
         sender, receiver = pair(sender=replace(SENDER, **ours), receiver=replace(RECEIVER, **theirs))
         assert converse(sender, receiver) == (None, None)
         assert sender.agreement == receiver.agreement == expected
+
+
+def test_a_backdrop_travels_in_a_control_message():
+    data = bytes(range(256))
+    message = backdrop_message(data)
+    assert backdrop_of(message) == data
+    assert backdrop_of(json.loads(json.dumps(message))) == data
+    for other in (
+        message | {"type": "bye"},
+        {"type": "backdrop"},
+        message | {"picture": 3},
+        message | {"picture": "ä"},
+    ):
+        assert backdrop_of(other) is None
+    assert backdrop_of(message | {"picture": "0" * 20_000}) is None
+    assert len(json.dumps(backdrop_message(bytes(MAX_BYTES)))) < MAX_CONTROL_BYTES
 
 
 def test_a_hello_of_before_there_were_capabilities():

@@ -1,6 +1,7 @@
 """Whole calls over a real local connection: states in on one side, rendered frames out on the other."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import threading
@@ -10,14 +11,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app.backdrop_follower import BackdropFollower
 from app.call_options import CallOptions
 from app.call_statistics import write_json
 from app.capture.source import Frame
 from app.receiver import Receiver
 from app.sender import RecordedFace, Sender, TrackedFace
 from app.sending_policy import Plan
-from app.session import SessionError
+from app.session import BUNDLES, SessionError
 from app.window.figures import Tone, overlay_rows
+from codec.backdrop import encode_backdrop
 from codec.face_state import EXPRESSION_SIZE, FaceState, HeadPose
 from codec.frame_record import FrameHistory
 from codec.operating_point import FINEST, NORMAL, OPERATING_POINTS, THRIFTY
@@ -208,6 +211,70 @@ async def test_a_tracked_clip_is_thinned_to_25_frames_and_a_face_that_leaves_is_
     assert pictures == tracker.tracked
     assert 40 <= len(pictures) <= 51
     assert [label for label in dict.fromkeys(tones) if label in ("Live", "Away")] == ["Live", "Away"]
+
+
+class NewWall:
+    """Tells of a wall in another light, once."""
+
+    def __init__(self):
+        self.told = None
+
+    def due(self, timestamp):
+        return self.told is None
+
+    def look(self, image, timestamp):
+        self.told = encode_backdrop(np.full((64, 64, 3), 0.1), 8)
+        return self.told
+
+    @contextlib.contextmanager
+    def opened(self):
+        yield self
+
+
+class BeforeAWall(SmallAvatar):
+    def __init__(self):
+        super().__init__()
+        self.backdrops = []
+
+    def show_backdrop(self, difference):
+        self.backdrops.append(difference)
+
+
+@pytest.mark.parametrize("takes", [True, False])
+async def test_what_is_behind_the_person_is_told_to_whoever_takes_it(server, takes):
+    avatar, wall = BeforeAWall(), NewWall()
+    receiver = make_receiver(avatar)
+    sender = Sender(avatar, TrackedFace(Clip(), Tracker(), backdrop=BackdropFollower(wall.opened)))
+    if not takes:
+        plain = receiver._handshake
+
+        def handshake(fingerprints):
+            made = plain(fingerprints)
+            made._hello = replace(made._hello, capabilities=frozenset({BUNDLES}))
+            return made
+
+        receiver._handshake = handshake
+    await call(server, sender, receiver, None)
+    assert receiver.packets_damaged == 0
+    assert len(avatar.backdrops) == takes
+    if takes:
+        np.testing.assert_allclose(avatar.backdrops[0], 0.1, atol=0.01)
+    else:
+        assert wall.told is None
+
+
+async def test_a_backdrop_that_is_none_is_counted_and_no_more(server):
+    class NoWall(NewWall):
+        def look(self, image, timestamp):
+            self.told = b"no picture"
+            return self.told
+
+    avatar = BeforeAWall()
+    receiver = make_receiver(avatar)
+    sender = Sender(avatar, TrackedFace(Clip(), Tracker(), backdrop=BackdropFollower(NoWall().opened)))
+    received, _, frames = await call(server, sender, receiver, None)
+    assert (received.reason, receiver.packets_damaged, avatar.backdrops) == (PEER_HAS_LEFT, 1, [])
+    assert frames
 
 
 async def test_what_a_source_raises_ends_the_call_with_it(server):

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 
 from app.avatar import pack_embedding
-from app.session import REFUSED, Role
+from app.session import REFUSED, Role, backdrop_message
 from app.tracking.calibration_record import Calibration
 from app.tracking.torso_template import SIDE, ColourMix, FrameCamera, TorsoTemplate
 from codec.avatar_file import AvatarFile
+from codec.backdrop import encode_backdrop
 from codec.embedding import ExpressionEmbedding, PlainExpression
 from codec.message import Message
 from codec.recording import Recording
@@ -25,6 +26,7 @@ from renderer.torso_field import TorsoField, TorsoFieldShape
 from signaling.messages import Description, Join, Joined, PeerArrived, PeerGone, Refused, serialise
 from tests.codec.faces import face_states, literal_tables
 from tests.codec.predictions import literal_prediction
+from tests.codec.test_backdrop import slope
 from tests.fuzz.conversation import packets
 from tests.fuzz.targets import AVATAR_PARTS, hello
 
@@ -86,6 +88,7 @@ def control_seeds() -> list[bytes]:
     proof = {"type": "proof", "signature": "ab" * 64}
     own = [hello(Role.SENDER).message(), hello(Role.RECEIVER).message(), beat, proof, {"type": "accepted"}]
     own += [{"type": "denied"}, {"type": "bye"}, REFUSED]
+    own += [backdrop_message(encode_backdrop(0.2 * slope(), step)) for step in (8, 64)]
     room = [Join("amber-fox", True, 2.5), Description("offer", "v=0\r\n"), Joined(True), PeerArrived(), PeerGone()]
     lines = [*(json.dumps(message) for message in own), *map(serialise, room), serialise(Refused("expired"))]
     return [line.encode() for line in lines]

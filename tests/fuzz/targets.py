@@ -17,10 +17,11 @@ import torch
 from app.avatar import EMBEDDING_LIMIT, LoadedAvatar
 from app.call_statistics import CallMeter
 from app.errors import UserError
-from app.session import Handshake, Hello, Rights, Role
+from app.session import Handshake, Hello, Rights, Role, backdrop_of
 from app.tracking.calibration_record import Calibration
 from app.tracking.torso_template import TorsoTemplate
 from codec.avatar_file import DIGEST_SIZE, AvatarFile
+from codec.backdrop import decode_backdrop
 from codec.errors import AvatarFileError, CodecError, PacketError
 from codec.message import MAX_PACKETS
 from codec.playout import PlayoutBuffer
@@ -88,6 +89,8 @@ def _control(data: bytes) -> None:
     meter, report = CallMeter(), message.get("report")
     meter.take_report(report if isinstance(report, dict) else message, 1.0)
     json.dumps(meter.summary(), allow_nan=False)
+    if (picture := backdrop_of(message)) is not None:
+        assert np.isfinite(decode_backdrop(picture)).all()
     for role, other in ((Role.SENDER, Role.RECEIVER), (Role.RECEIVER, Role.SENDER)):
         for first in ([], [hello(other).message()]):
             handshake = Handshake(hello(role), Rights(owner=b"\x01" * 32), (bytes(32), bytes(32)))

@@ -66,6 +66,9 @@ class Footage:
         """Return an expression that is embedded already."""
         return expression
 
+    def show_backdrop(self, difference: NDArray[np.float32]) -> None:
+        """Nothing is shown, so that nothing is behind it."""
+
     def prepare(self) -> None:
         """There is nothing to be made ready."""
 

@@ -123,7 +123,7 @@ def test_a_clip_of_another_size_is_refused_at_once(clip, tmp_path):
 
 @pytest.fixture
 def any_metric(monkeypatch):
-    monkeypatch.setattr(coarseness, "picture_metric", lambda _, parameters: np.eye(parameters.shape[1]))
+    monkeypatch.setattr(coarseness, "picture_metric", lambda _, parameters, layout: np.eye(layout.size))
 
 
 @pytest.mark.usefixtures("any_metric")

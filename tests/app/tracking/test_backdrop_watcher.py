@@ -1,0 +1,139 @@
+"""What is behind the person: when it counts as changed, and what is told of it."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.tracking.backdrop_watcher import (
+    CHANGED,
+    FIRST_SECONDS,
+    LOOK_SECONDS,
+    LOOKS,
+    RATE,
+    SEEN_SIDE,
+    BackdropWatcher,
+    spread,
+)
+from app.tracking.torso_template import FrameCamera
+from codec.backdrop import SIDE, decode_backdrop
+from renderer.training.dataset import BACKGROUND, BODY
+
+CAMERA = FrameCamera(2.0, 0.5, 0.5)
+WALL = np.array([0.5, 0.4, 0.3], np.float32)
+RED = (255, 0, 0)
+
+
+class RedIsAPerson:
+    """Takes what is pure red for the person."""
+
+    def segment(self, image: np.ndarray) -> np.ndarray:
+        red = (image[..., 0] > 200) & (image[..., 1] < 50)
+        return np.where(red, BODY, BACKGROUND).astype(np.uint8)
+
+
+def watcher(background: np.ndarray | None = None) -> BackdropWatcher:
+    enrolled = np.broadcast_to(WALL, (128, 128, 3)).copy() if background is None else background
+    return BackdropWatcher(enrolled.astype(np.float32), CAMERA, 2.0, RedIsAPerson())
+
+
+def picture(colour: np.ndarray = WALL, person: bool = True) -> np.ndarray:
+    """Return a camera's picture (240, 320, 3), of which the frame is the middle: a person in front of a wall."""
+    image = np.broadcast_to(np.rint(255 * colour), (240, 320, 3)).astype(np.uint8)
+    if person:
+        image[100:, 110:210] = RED
+    return image
+
+
+def told(one: BackdropWatcher, images: list[np.ndarray], start: float = 0.0) -> tuple[list[tuple[float, bytes]], float]:
+    """Show pictures whenever one is due; return what is told, when, and the time of the next."""
+    found, now = [], start
+    for image in images:
+        while not one.due(now):
+            now += 0.04
+        if (data := one.look(image, now)) is not None:
+            found.append((now, data))
+    return found, now
+
+
+def test_a_wall_as_it_was_is_not_worth_a_word() -> None:
+    found, _ = told(watcher(), [picture()] * 10)
+    assert found == []
+
+
+def test_pictures_are_looked_at_often_only_in_the_beginning() -> None:
+    _, now = told(watcher(), [picture()] * (LOOKS + 4))
+    assert now == pytest.approx((LOOKS - 1) * FIRST_SECONDS + 4 * LOOK_SECONDS, abs=0.5)
+
+
+@pytest.mark.parametrize("person", [False, True])
+def test_a_wall_in_another_light_is_told_once(person: bool) -> None:
+    darker = WALL - np.array([0.1, 0.05, 0.08], np.float32)
+    found, _ = told(watcher(), [picture(darker, person)] * 30)
+    assert len(found) == 1
+    when, data = found[0]
+    assert when == pytest.approx((LOOKS - 1) * FIRST_SECONDS, abs=0.1)
+    # Behind the person it has changed as it has around.
+    np.testing.assert_allclose(decode_backdrop(data), np.broadcast_to(darker - WALL, (SIDE, SIDE, 3)), atol=0.015)
+
+
+def test_who_passes_by_is_not_part_of_the_wall() -> None:
+    images = [picture()] * 12
+    images[5] = picture(np.array([0.1, 0.9, 0.1], np.float32))
+    assert told(watcher(), images)[0] == []
+
+
+def test_what_changes_again_is_told_again_and_not_too_often() -> None:
+    rng = np.random.default_rng(0)
+    one, found, now = watcher(), [], 0.0
+    for _ in range(12):
+        colour = rng.uniform(0.2, 0.8, 3).astype(np.float32)
+        some, now = told(one, [picture(colour)] * 6, now)
+        found += some
+    assert len(found) > 4
+    sizes = [8 * len(data) for _, data in found]
+    assert sum(sizes[:-1]) <= RATE * (found[-1][0] - found[0][0])
+
+
+def test_a_screen_behind_the_person_is_told_where_it_is() -> None:
+    image = picture(person=False)
+    image[20:60, 60:120] = 250
+    (_, data), *rest = told(watcher(), [image] * 6)[0]
+    assert rest == []
+    difference = decode_backdrop(data)
+    # The frame is the picture's middle 240 x 240 pixels.
+    rows, columns = slice(20 * SIDE // 240 + 1, 60 * SIDE // 240 - 1), slice(20 * SIDE // 240 + 1, 80 * SIDE // 240 - 1)
+    np.testing.assert_allclose(difference[rows, columns].mean((0, 1)), 250 / 255 - WALL, atol=0.03)
+    assert np.abs(difference[40:]).max() < 0.05
+
+
+def test_what_the_camera_does_not_show_is_taken_from_around() -> None:
+    """The frame reaches beyond the picture, which is black there."""
+    one = BackdropWatcher(np.broadcast_to(WALL, (128, 128, 3)).copy(), FrameCamera(1.0, 0.5, 0.5), 2.0, RedIsAPerson())
+    found, _ = told(one, [picture(WALL + np.float32(0.1))] * 6)
+    np.testing.assert_allclose(decode_backdrop(found[0][1]), 0.1, atol=0.02)
+
+
+def test_somebody_who_fills_the_picture_hides_everything() -> None:
+    image = np.full((240, 320, 3), RED, np.uint8)
+    assert told(watcher(), [image] * 8)[0] == []
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.0, 1.0))
+def test_what_is_known_stays_and_the_rest_lies_between(seed: int, share: float) -> None:
+    rng = np.random.default_rng(seed)
+    values, known = rng.normal(size=(16, 16, 3)).astype(np.float32), rng.random((16, 16)) < share
+    filled = spread(np.where(known[..., None], values, np.nan).astype(np.float32), known)
+    assert np.isfinite(filled).all()
+    np.testing.assert_array_equal(filled[known], values[known])
+    if known.any():
+        seen = values[known]
+        assert (filled >= seen.min(0) - 1e-3).all()
+        assert (filled <= seen.max(0) + 1e-3).all()
+    else:
+        assert not filled.any()
+
+
+def test_constants_fit_each_other() -> None:
+    assert SEEN_SIDE % SIDE == 0
+    assert CHANGED < (4 / 255) ** 2
