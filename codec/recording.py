@@ -16,7 +16,7 @@ Layout, all integers little-endian::
     symbols    the range coder's bytes
     checksum   u32      CRC-32 of everything before it
 
-In version 2 torsos had 6 numbers, and it did not say so.
+Where torsos have 6 numbers it is version 2, and does not say so.
 
 Each parameter is predicted from its two values before, ``centre + a1 (q1 - centre) + a2 (q2 - centre)`` with a1 and a2
 in units of 2**-12, and the residual coded under an adaptive table. While no face is seen no parameters are coded.
@@ -41,7 +41,7 @@ from codec.quantiser import STEP_SCALE, Quantiser
 
 MAGIC = b"NCFACE"
 VERSION = 3
-_VERSION_OF_SIX = 2
+_VERSION_OF_SIX, _SIX = 2, 6
 MAX_FILE_SIZE = 16 << 20
 MAX_FRAMES = 100_000
 """More than an hour at 25 fps; bounds what a small file can grow to in memory."""
@@ -115,8 +115,11 @@ class Recording:
             raise RecordingError("A recording's timestamps are seconds within a century of zero.")
         predictor = _Predictor.fit(symbols[np.array(present)], quantiser)
         avatar = self.avatar_id or b""
-        head = _HEAD.pack(MAGIC, VERSION, rate, len(avatar)) + avatar
-        sizes = _SIZES.pack(layout.expression_size, layout.torso_size)
+        version = _VERSION_OF_SIX if layout.torso_size == _SIX else VERSION
+        head = _HEAD.pack(MAGIC, version, rate, len(avatar)) + avatar
+        sizes = bytes(
+            [layout.expression_size] if version == _VERSION_OF_SIX else [layout.expression_size, layout.torso_size]
+        )
         data = (
             head
             + sizes
@@ -143,7 +146,7 @@ class Recording:
             size, torso_size = _SIZES.unpack_from(data, body_at)
             rest_at = body_at + _SIZES.size
             if version == _VERSION_OF_SIX:
-                torso_size, rest_at = 6, body_at + 1
+                torso_size, rest_at = _SIX, body_at + 1
             count, start, *steps = _BODY.unpack_from(data, rest_at)
         except struct.error:
             raise RecordingError("This recording is cut off: copy it again, or record it again.") from None

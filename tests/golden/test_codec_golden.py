@@ -103,7 +103,7 @@ def test_tables_are_refused():
         "4e435442010003" + "0400dc05ac0d7017" + "1c25e02e1c257017ac0ddc05f830"
     )
     assert hashlib.sha256(data).hexdigest() == TABLES_DIGEST
-    sentence = r"The coding tables have version 1 and this program reads 2: enrol the avatar again\."
+    sentence = r"The coding tables have version 1 and this program reads 3: enrol the avatar again\."
     with pytest.raises(TablesError, match=f"^{sentence}$"):
         CodecTables.parse(data)
 
@@ -122,6 +122,6 @@ def test_recordings_are_refused():
     data = path.read_bytes()
     assert data[:15].hex() == "4e43464143450100" + "40787d01" + "02" + "0102"
     assert hashlib.sha256(data).hexdigest() == RECORDING_DIGEST
-    sentence = r"This recording has format 1 and this program reads 2: update the older one\."
+    sentence = r"This recording has format 1 and this program reads 3: update the older one\."
     with pytest.raises(RecordingError, match=f"{sentence}$"):
         Recording.read(path)
