@@ -182,6 +182,11 @@ class LoadedAvatar:
             self.field.background.copy_(torch.from_numpy(self.background))
         self.field.forget_view()
 
+    @property
+    def fast(self) -> bool:
+        """Whether what renders quickly is ready."""
+        return isinstance(self.field, Avatar) and self.field.fastest() != "torch"
+
     def prepare(self) -> None:
         """Compile what renders on the device, or load it: the first time on a machine that takes seconds.
 

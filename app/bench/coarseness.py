@@ -12,6 +12,7 @@ from app.bench.ours import OurCodec
 from app.capture.source import Frame, open_source
 from app.enrolment.sensitivity import picture_metric
 from app.errors import UserError
+from app.owner_tracker import owner_tracker
 from app.progress import Progress
 from app.tracking.tracker import track_frames
 from codec.face_state import FaceState
@@ -36,7 +37,7 @@ def training_states(spec: ClipSpec, avatar: LoadedAvatar) -> list[FaceState]:
                 progress.update(frame.timestamp)
                 yield frame
 
-        return [state for state in track_frames(enrolled(), avatar.calibration, avatar.torso) if state.present]
+        return [state for state in track_frames(enrolled(), owner_tracker(avatar)) if state.present]
 
 
 def enrolled_parameters(states: list[FaceState], avatar: LoadedAvatar) -> NDArray[np.float64]:

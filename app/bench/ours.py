@@ -16,9 +16,9 @@ from app.bench.rate.acknowledging import DelayedAcknowledgements
 from app.call_options import LIVE
 from app.enrolment.framing import Framing
 from app.errors import UserError
+from app.owner_tracker import owner_tracker
 from app.progress import Progress
 from app.session import backdrop_message, backdrop_of
-from app.tracking.tracker import FaceTracker
 from codec.backdrop import decode_backdrop
 from codec.decoder import FrameDecoder
 from codec.encoder import FrameEncoder
@@ -83,6 +83,7 @@ class OurCodec:
             "training_steps": int(training.get("steps", 0)),
             "training_minutes": float(training.get("minutes", 0.0)),
             "backdrop": LIVE,
+            "head": "aligned",
             **({} if self.avatar.prediction is None else {"delay_ms": 1000 * DELAY}),
         }
 
@@ -97,7 +98,7 @@ class OurCodec:
         acknowledgements = DelayedAcknowledgements(DELAY)
         packets, backdrops = [], []
         with (
-            FaceTracker(self.avatar.calibration, torso=self.avatar.torso) as tracker,
+            owner_tracker(self.avatar) as tracker,
             watching(self.avatar) as watcher,
             Progress(len(frames), "tracking") as progress,
         ):

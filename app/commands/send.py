@@ -93,9 +93,9 @@ def _face(args: argparse.Namespace, avatar: "LoadedAvatar", on_picture: "Picture
     from app.backdrop_watching import watching
     from app.capture.source import open_source
     from app.demonstration import refuse_driving
+    from app.owner_tracker import owner_tracker
     from app.playback import embedded_states
     from app.sender import RecordedFace, TrackedFace
-    from app.tracking.tracker import FaceTracker
     from codec.avatar_file import AvatarFile
     from codec.recording import Recording
 
@@ -109,7 +109,7 @@ def _face(args: argparse.Namespace, avatar: "LoadedAvatar", on_picture: "Picture
     source = open_source(args.source, loop=args.loop)
     try:
         backdrop = BackdropFollower(partial(watching, avatar)) if args.backdrop == LIVE else None
-        return TrackedFace(source, FaceTracker(avatar.calibration, torso=avatar.torso), on_picture, backdrop)
+        return TrackedFace(source, owner_tracker(avatar, wait=False), on_picture, backdrop)
     except BaseException:
         source.close()
         raise

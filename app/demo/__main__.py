@@ -13,6 +13,7 @@ from app.avatar import load_avatar
 from app.avatar_fields import SECTIONS
 from app.capture.source import open_source
 from app.demonstration import DEMO_AVATAR, DEMO_RECORDING
+from app.owner_tracker import owner_tracker
 from app.progress import Progress
 from app.tracking.tracker import track_frames
 from codec.avatar_file import AvatarFile
@@ -23,7 +24,7 @@ def main(enrolled: str, clip: str) -> None:
     """Track the clip of the enrolled person and write avatar and recording into this folder."""
     avatar = load_avatar(enrolled, "cpu")
     with open_source(clip) as source, Progress(source.frame_count, "tracking") as progress:
-        tracked = track_frames(source.frames(), avatar.calibration, avatar.torso, progress.update)
+        tracked = track_frames(source.frames(), owner_tracker(avatar), progress.update)
         fps = source.fps
     states = [replace(state, expression=avatar.embed(state.expression)) for state in tracked]
     # The avatar names the recording by its digest, so the recording cannot name the avatar by its own: it names the

@@ -41,6 +41,23 @@ class FootageError(UserError):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class TrackedSpan:
+    """Every frame of a clip that was tracked, those after the enrolled span included."""
+
+    clip: str
+    """Its path."""
+    start: float
+    stop: float
+    """Seconds between which its frames were tracked."""
+    states: list[FaceState]
+    """By landmarks, of every frame."""
+    enrolled: int
+    """How many of them belong to the enrolled span."""
+    kept: NDArray[np.intp]
+    """Which of them are kept as pictures: for training, for validation, held out."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class EnrolmentFootage:
     """Everything that is known of a person before training."""
 
@@ -57,6 +74,27 @@ class EnrolmentFootage:
     held_out_states: list[FaceState]
     """Of the held-out frames."""
     fps: float
+    tracked: TrackedSpan
+
+    def with_states(self, states: list[FaceState]) -> "EnrolmentFootage":
+        """Return this footage with other states of all its frames (`TrackedSpan.states`): their poses are taken."""
+        kept = self.tracked.kept
+        ends = np.cumsum([len(part) for part in (self.training, self.validation, self.held_out)])
+        poses = [states[index].pose for index in kept]
+        rotations = torch.from_numpy(np.stack([pose.rotation for pose in poses]))
+        translations = torch.from_numpy(np.stack([pose.translation for pose in poses]))
+
+        def posed(part: Footage, first: int, last: int) -> Footage:
+            return replace(part, rotations=rotations[first:last], translations=translations[first:last])
+
+        return replace(
+            self,
+            training=posed(self.training, 0, ends[0]),
+            validation=posed(self.validation, ends[0], ends[1]),
+            held_out=posed(self.held_out, ends[1], ends[2]),
+            states=[state for state in states[: self.tracked.enrolled] if state.present],
+            held_out_states=[states[index] for index in kept[ends[1] :]],
+        )
 
 
 def span(frames: Iterator[Frame], start: float, stop: float) -> Iterator[Frame]:
@@ -134,6 +172,7 @@ def collect_footage(clip: str, start: float, stop: float | None, size: int) -> E
         [state for state in states[:before] if state.present],
         [states[index] for index in held_out],
         fps,
+        TrackedSpan(clip, start, wanted, states, before, kept),
     )
 
 

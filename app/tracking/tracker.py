@@ -12,6 +12,7 @@ from app.assets import asset_path
 from app.capture.source import Frame
 from app.tracking.calibration import Calibration, CalibrationError, calibrate
 from app.tracking.estimator import APPEARING_ERROR, STRANGER_ERROR, StateEstimator
+from app.tracking.head_alignment import HeadAligner
 from app.tracking.landmark_tables import LandmarkTables
 from app.tracking.landmarker import FACES, FaceLandmarker, Landmarks
 from app.tracking.morphable_model import MorphableModel
@@ -65,8 +66,11 @@ class FaceTracker:
         calibration: Calibration | None,
         landmarker: FaceLandmarker | None = None,
         torso: TorsoTemplate | None = None,
+        head: HeadAligner | None = None,
     ) -> None:
         """Load the models; without a template of the torso, it is left at rest.
+
+        ``head`` corrects the pose that the landmarks tell.
 
         Raises:
             AssetError: the landmarker's model file cannot be had.
@@ -81,6 +85,7 @@ class FaceTracker:
         self._person = person_model(self._model, self.calibration)
         self._landmarker = landmarker or open_landmarker()
         self._torso = None if torso is None else TorsoTracker(torso, self.calibration.focal)
+        self._head = head
         self._estimator: StateEstimator | None = None
         self._size = (0, 0)
         self._kept: list[Landmarks] | None = [] if calibration is None else None
@@ -105,7 +110,8 @@ class FaceTracker:
             return state
         # Without a face the body may be anybody's.
         motion = self._torso.track(image, timestamp) if state.present else self._torso.held
-        return replace(state, torso=motion)
+        state = replace(state, torso=motion)
+        return state if self._head is None else self._head.align(image, state)
 
     def close(self) -> None:
         """Free the landmarker."""
@@ -188,13 +194,12 @@ def detect_landmarks(
 
 def track_frames(
     frames: Iterable[Frame],
-    calibration: Calibration,
-    torso: TorsoTemplate | None = None,
+    tracker: FaceTracker,
     progress: Callable[[int], None] | None = None,
 ) -> list[FaceState]:
-    """Track a recording of a calibrated person in one pass; ``progress`` is called with the number of frames done."""
+    """Track a recording in one pass and close the tracker; ``progress`` is called with the number of frames done."""
     states = []
-    with FaceTracker(calibration, torso=torso) as tracker:
+    with tracker:
         for frame in frames:
             states.append(tracker.track(frame.image, frame.timestamp))
             if progress is not None:

@@ -96,15 +96,15 @@ def _track(spec: str, avatar: Any, seconds: float) -> tuple[str, float, float, l
     from app.bench.clips import ClipSpec
     from app.capture.source import open_source
     from app.demonstration import refuse_driving
+    from app.owner_tracker import owner_tracker
     from app.progress import Progress
-    from app.tracking.tracker import FaceTracker
 
     clip = ClipSpec.parse(spec)
     refuse_driving(avatar.file, avatar.path, spec)
     start = clip.held_out_from()
     states: list[FaceState] = []
     times: list[float] = []
-    with open_source(str(clip.path)) as source, FaceTracker(avatar.calibration, torso=avatar.torso) as tracker:
+    with open_source(str(clip.path)) as source, owner_tracker(avatar) as tracker:
         end = start + seconds
         with Progress(end, f"tracking {clip.name}") as progress:
             for frame in source.frames():

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from app.enrolment.footage import EnrolmentFootage
+from app.enrolment.footage import EnrolmentFootage, TrackedSpan
 from app.enrolment.framing import Framing
 from app.tracking.calibration_record import Calibration
 from app.tracking.torso_template import SIDE, ColourMix, FrameCamera, TorsoTemplate
@@ -45,6 +45,7 @@ def ball_enrolment(training: int = 60, held_out: int = 4) -> EnrolmentFootage:
         states(seen),
         states(unseen),
         25.0,
+        TrackedSpan("ball.mp4", 0.0, 1.0, [*states(seen), *states(unseen)], training, np.arange(training + held_out)),
     )
 
 

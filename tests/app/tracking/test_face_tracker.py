@@ -106,7 +106,7 @@ def test_a_recording_in_two_passes_is_what_the_live_tracker_gives(model, clip):
     calibration = Calibration.parse(bytes(track.calibrate(model)))
     in_two_passes = track.solve(calibration, model)
     with open_source(str(clip)) as source:
-        live = track_frames(source.frames(), calibration)
+        live = track_frames(source.frames(), FaceTracker(calibration))
     assert track.found >= FRAMES - len(ABSENT) - 3
     for recorded, direct in zip(in_two_passes, live, strict=True):
         assert recorded.present == direct.present

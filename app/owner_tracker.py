@@ -1,0 +1,37 @@
+"""The tracker of an avatar's owner: it knows the owner's face, the torso, and how the other side renders both."""
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.avatar import LoadedAvatar
+from app.tracking.head_alignment import SIDE, HeadAligner
+from app.tracking.tracker import FaceTracker
+from codec.face_state import FaceState
+
+
+def owner_tracker(avatar: LoadedAvatar, wait: bool = True) -> FaceTracker:
+    """Return the tracker of an avatar's owner, who must close it.
+
+    Args:
+        avatar: of the person.
+        wait: until the avatar can be rendered fast enough to align the head with it; else that begins as soon as it
+            can. Where it never can, as with the paper's field, the head's pose is that of the landmarks.
+
+    Raises:
+        AssetError, AvatarError, CalibrationError, TorsoTemplateError: a model cannot be had, or the avatar is damaged.
+    """
+    if wait:
+        avatar.prepare()
+    else:
+        threading.Thread(target=avatar.prepare, name="prepare", daemon=True).start()
+
+    def render(state: FaceState) -> NDArray[np.uint8] | None:
+        if not avatar.fast:
+            return None
+        return avatar.render(replace(state, expression=avatar.embed(state.expression)), SIDE, SIDE)
+
+    head = HeadAligner(render, avatar.torso.camera, avatar.calibration.focal)
+    return FaceTracker(avatar.calibration, torso=avatar.torso, head=head)
