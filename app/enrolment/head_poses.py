@@ -1,4 +1,4 @@
-"""The poses of all heads of an enrolment, corrected by the field that is trained on them as a call will correct them."""
+"""The poses of an enrolment's heads, corrected by the field that is trained on them as a call will correct them."""
 
 from dataclasses import replace
 

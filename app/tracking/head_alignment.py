@@ -35,7 +35,7 @@ GAIN: Final = 0.7
 LIMITS: Final = np.array([0.03, 0.03, 0.06, 0.06, 0.08, 0.08])
 """Largest corrections: sides of the frame, share of the size, radians."""
 STEP_LIMITS: Final = LIMITS / 2
-"""Largest steps that are believed."""
+"""Largest steps: a larger one is shortened."""
 LEAST_PIXELS: Final = 300
 FORGET: Final = 0.8
 """Share of a correction that is left after each picture without a face."""
@@ -66,7 +66,8 @@ class HeadAligner:
         rendered = self._render(shown) if np.count_nonzero(weights) >= LEAST_PIXELS else None
         if rendered is not None:
             step = picture_step(_colours(frame), _colours(rendered), weights, *self._ellipsoid(shown.pose))
-            if step is not None and (np.abs(step) <= STEP_LIMITS).all():
+            if step is not None:
+                step = step / max(1.0, float((np.abs(step) / STEP_LIMITS).max()))
                 self._correction = np.clip(self._correction + GAIN * step, -LIMITS, LIMITS)
         return replace(state, pose=moved(state.pose, self._correction, self._camera.focal))
 

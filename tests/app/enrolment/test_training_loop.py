@@ -10,7 +10,7 @@ import torch
 
 from app.enrolment import enrol
 from app.enrolment.checkpoint import Checkpoint
-from app.enrolment.enrol import EnrolmentOptions, _train
+from app.enrolment.enrol import ALIGN_AT, EnrolmentOptions, _train
 from renderer.training.field_training import Evaluation
 
 
@@ -22,6 +22,15 @@ class InventedTraining:
         self.losses = losses
         self.looks: list[float] = []
         self.restored: dict[str, torch.Tensor] = {}
+        self.device = "cpu"
+        self.footage: object = None
+        self.aligned: list[float] = []
+
+    def align(self, footage: Any, training: object) -> Any:
+        assert training is self
+        self.aligned.append(self.now)
+        self.now += 5.0
+        return footage
 
     def step(self, progress: float) -> float:
         assert 0.0 <= progress < 1.0
@@ -51,7 +60,8 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def trained(training: InventedTraining, budget: float, monkeypatch: pytest.MonkeyPatch) -> tuple[float, bool]:
     monkeypatch.setattr(enrol, "time", SimpleNamespace(monotonic=lambda: training.now))
     options = EnrolmentOptions(Path("a.mp4"), Path("a.avatar"), "", 64, 1.0, 0.0, None, "cpu")
-    footage: Any = SimpleNamespace(validation=None)
+    monkeypatch.setattr(enrol, "with_aligned_heads", training.align)
+    footage: Any = SimpleNamespace(validation=None, training=SimpleNamespace(to=lambda device: f"on {device}"))
     return _train(training, footage, options, 0.0, budget)  # type: ignore[arg-type]
 
 
@@ -74,8 +84,18 @@ def test_a_slow_look_takes_a_tenth_of_the_time_at_most(monkeypatch: pytest.Monke
     assert len(kept) > 20
 
 
+def test_heads_are_aligned_once_and_trained_on_from_then_on(monkeypatch: pytest.MonkeyPatch, kept: list[float]) -> None:
+    training = InventedTraining(1.0, [0.01, 0.3, 0.2, 0.4])
+    trained(training, 300.0, monkeypatch)
+    assert training.aligned == [pytest.approx(ALIGN_AT * 300.0, abs=2.0)]
+    assert training.footage == "on cpu"
+    # The first look was at poses that are gone.
+    assert int(training.restored["steps"]) > training.aligned[0]
+
+
 def test_the_best_look_decides(monkeypatch: pytest.MonkeyPatch, kept: list[float]) -> None:
     training = InventedTraining(1.0, [0.3, 0.1, 0.2])
+    monkeypatch.setattr(enrol, "ALIGN_AT", 0.0)
     trained(training, 240.0, monkeypatch)
     assert len(training.looks) >= 3
-    assert int(training.restored["steps"]) == round(training.looks[1]) - 1
+    assert int(training.restored["steps"]) == round(training.looks[1] - 5.0) - 1
