@@ -16,14 +16,14 @@ if not Path("/dev/nvidiactl").exists():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
-CALLS = ("e2e", "signaling", "app/bench/speed", "app/bench/loss")
-"""Folders of tests that hold calls: two at once would take the machine from each other."""
+CALLS = ("e2e", "signaling", "app/bench/speed/test_speed_command.py", "app/bench/loss/test_loss_command.py")
+"""Where tests hold calls: two at once would take the machine from each other."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let tests run beside each other file by file, and all calls one after the other, from the beginning on."""
     here = Path(__file__).parent
-    calls = [any(item.path.is_relative_to(here / folder) for folder in CALLS) for item in items]
+    calls = [any(item.path.is_relative_to(here / place) for place in CALLS) for item in items]
     for item, call in zip(items, calls, strict=True):
         item.add_marker(pytest.mark.xdist_group("calls" if call else str(item.path)))
     items[:] = [item for wanted in (True, False) for item, call in zip(items, calls, strict=True) if call is wanted]

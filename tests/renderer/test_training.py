@@ -1,5 +1,8 @@
 """Training on footage whose truth is known."""
 
+import copy
+
+import pytest
 import torch
 
 from codec.embedding import ExpressionEmbedding
@@ -33,11 +36,17 @@ def test_the_hull_holds_the_ball_and_little_more() -> None:
     assert not inside[radius > 11.0].any()
 
 
-def test_training_learns_shape_colour_and_expression_of_held_out_views() -> None:
+@pytest.fixture(scope="module")
+def trained() -> Trainer:
     training = trainer()
-    held_out = ball_footage(6, 64, seed=9)
     for step in range(350):
         training.step(step / 350)
+    return training
+
+
+def test_training_learns_shape_colour_and_expression_of_held_out_views(trained: Trainer) -> None:
+    training = trained
+    held_out = ball_footage(6, 64, seed=9)
     quality = training.evaluate(held_out)
     assert quality.psnr > 23.0
     assert quality.head_psnr > 19.0
@@ -80,11 +89,9 @@ def test_quality_of_a_known_error() -> None:
     assert HEAD != 0
 
 
-def test_the_settled_grid_renders_the_same_head() -> None:
-    training = trainer()
+def test_the_settled_grid_renders_the_same_head(trained: Trainer) -> None:
+    training = copy.deepcopy(trained)
     held_out = ball_footage(4, 64, seed=9)
-    for step in range(120):
-        training.step(step / 120)
     before = training.evaluate(held_out)
     training.settle()
     after = training.evaluate(held_out)

@@ -15,6 +15,7 @@ from app.bench.fields.record import read_record
 from app.bench.fields.training import Wanted, record_of
 from app.bench.results import ResultError
 from app.cli import main
+from app.enrolment import sensitivity
 from app.enrolment.checkpoint import CheckpointError
 from app.enrolment.footage import EnrolmentFootage
 from tests.app.enrolment.ball import ball_enrolment, fast_training, paper_training
@@ -26,6 +27,8 @@ FOOTAGE = ball_enrolment(training=40, held_out=3)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "FIELDS", {"fast": fast_training, "paper": paper_training})
     monkeypatch.setattr(training, "FIRST_LOOK", 0.2)
+    # Of what each number does to the picture nothing here depends on.
+    monkeypatch.setattr(sensitivity, "PROBE_FRAMES", 1)
     monkeypatch.setattr(ClipSpec, "held_out_from", lambda self: 1.6)
 
 
