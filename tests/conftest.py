@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,13 +20,18 @@ CALLS = ("e2e", "signaling", "app/bench/speed/test_speed_command.py", "app/bench
 """Where tests hold calls: two at once would take the machine from each other."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let tests run beside each other file by file, and all calls one after the other, from the beginning on."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+    """Let tests run beside each other file by file, and all calls one after the other, from the beginning on.
+
+    Around all other hooks: pytest-xdist, whose own comes before those of any conftest, reads the groups in it.
+    """
     here = Path(__file__).parent
     calls = [any(item.path.is_relative_to(here / place) for place in CALLS) for item in items]
     for item, call in zip(items, calls, strict=True):
         item.add_marker(pytest.mark.xdist_group("calls" if call else str(item.path)))
     items[:] = [item for wanted in (True, False) for item, call in zip(items, calls, strict=True) if call is wanted]
+    yield
 
 
 @pytest.fixture(autouse=True)
