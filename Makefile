@@ -23,7 +23,7 @@ test:
 	$(BIN)/python -m ruff format --check --quiet
 	$(BIN)/python -m mypy
 	$(BIN)/python -c 'from importlinter.cli import lint_imports_command as lint; lint()' --no-logo
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 bench:
 	@if [ -z "$(CLIPS)" ]; then echo 'say which clips of one person each, and from which second they are held out: make bench CLIPS="me.mp4@60" DIR=results'; exit 2; fi

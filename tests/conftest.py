@@ -2,8 +2,9 @@
 
 import os
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,22 +17,38 @@ if not Path("/dev/nvidiactl").exists():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
-CALLS = ("e2e", "signaling", "app/bench/speed/test_speed_command.py", "app/bench/loss/test_loss_command.py")
+CALLS = (
+    "tests/e2e/",
+    "tests/signaling/",
+    "tests/app/bench/speed/test_speed_command.py",
+    "tests/app/bench/loss/test_loss_command.py",
+)
 """Where tests hold calls: two at once would take the machine from each other."""
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
-    """Let tests run beside each other file by file, and all calls one after the other, from the beginning on.
+def holds_calls(nodeid: str) -> bool:
+    """Return whether a test is one of those."""
+    return nodeid.startswith(CALLS)
 
-    Around all other hooks: pytest-xdist, whose own comes before those of any conftest, reads the groups in it.
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the calls, which take longest as they wait for each other."""
+    items.sort(key=lambda item: not holds_calls(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let tests run beside each other file by file, and all calls one after the other in one process.
+
+    A scheduler of our own, as pytest 9.2 no longer takes the names by which ``--dist loadgroup`` knows its groups.
     """
-    here = Path(__file__).parent
-    calls = [any(item.path.is_relative_to(here / place) for place in CALLS) for item in items]
-    for item, call in zip(items, calls, strict=True):
-        item.add_marker(pytest.mark.xdist_group("calls" if call else str(item.path)))
-    items[:] = [item for wanted in (True, False) for item, call in zip(items, calls, strict=True) if call is wanted]
-    yield
+    from xdist.scheduler import LoadScopeScheduling
+
+    class CallsInARow(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "calls" if holds_calls(nodeid) else nodeid.split("::", 1)[0]
+
+    return CallsInARow(config, log)
 
 
 @pytest.fixture(autouse=True)
