@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from app.avatar import LoadedAvatar
 from app.tracking.backdrop_watcher import BackdropWatcher
 from app.tracking.segmenter import open_segmenter
 
+if TYPE_CHECKING:
+    from app.avatar import LoadedAvatar
+
 
 @contextmanager
-def watching(avatar: LoadedAvatar) -> Iterator[BackdropWatcher]:
+def watching(avatar: "LoadedAvatar") -> Iterator[BackdropWatcher]:
     """Open the watcher of an avatar's background.
 
     Raises:

@@ -2,17 +2,20 @@
 
 import threading
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.avatar import LoadedAvatar
 from app.tracking.head_alignment import SIDE, HeadAligner
 from app.tracking.tracker import FaceTracker
 from codec.face_state import FaceState
 
+if TYPE_CHECKING:
+    from app.avatar import LoadedAvatar
 
-def owner_tracker(avatar: LoadedAvatar, wait: bool = True) -> FaceTracker:
+
+def owner_tracker(avatar: "LoadedAvatar", wait: bool = True) -> FaceTracker:
     """Return the tracker of an avatar's owner, who must close it.
 
     Args:

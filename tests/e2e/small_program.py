@@ -6,11 +6,14 @@ Run as a script it is the ``nerfcall`` command; the processes that it starts are
 import json
 import sys
 import types
+from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).resolve().parent]
+
+import numpy as np  # noqa: E402
 
 import app.cli  # noqa: E402
 from codec.avatar_file import AvatarFile  # noqa: E402
@@ -23,9 +26,9 @@ class FileAvatar(SmallAvatar):
     """The small avatar with the identity and description of a file."""
 
     device_name = "test"
-    calibration = None
-    torso = None
     prediction = None
+    fast = False
+    background = np.full((64, 64, 3), 0.5, np.float32)
     field = types.SimpleNamespace(camera=types.SimpleNamespace(cx=0.5, cy=0.5))
 
     def __init__(self, path):
@@ -33,6 +36,24 @@ class FileAvatar(SmallAvatar):
         self.tables = CodecTables.parse(file["tables"])
         self.meta = json.loads(file["meta"])
         self.digest, self.short_id = file.digest, file.short_id
+
+    @cached_property
+    def calibration(self):
+        """The mean face's, for the morphable model that is here."""
+        from app.tracking.calibration_record import Calibration
+        from app.tracking.landmark_tables import LandmarkTables
+        from app.tracking.morphable_model import MorphableModel
+
+        tables = LandmarkTables.of(MorphableModel.load())
+        return Calibration.mean_face(len(tables.identity), tables.digest)
+
+    @cached_property
+    def torso(self):
+        """A template in which nothing stands out."""
+        from app.tracking.torso_template import SIDE, ColourMix, FrameCamera, TorsoTemplate
+
+        empty = np.zeros((SIDE, SIDE), np.float32)
+        return TorsoTemplate.moving_linearly(FrameCamera(2.0, 0.5, 0.5), ColourMix(0.3, 0.4, 0.3), empty, empty > 0)
 
 
 def make_files(folder, **meta):
