@@ -58,7 +58,8 @@ its column flatters these two.
 INTRODUCTION = """\
 # Quality at equal rate
 
-Every codec at its lowest operating point that is not below our rate, on footage that nothing was trained on. Tables 1
+Every codec at its lowest operating point that was not below our rate when it was measured; where ours has changed
+since, the rates beside the figures tell. On footage that nothing was trained on. Tables 1
 and 2 of arXiv 2402.16599, with each method's rate beside its figures. The best figure of a column is **bold**, whoever
 has it. A dash means that there is no figure.
 """
