@@ -1,6 +1,5 @@
 """The tracker of an avatar's owner: it knows the owner's face, the torso, and how the other side renders both."""
 
-import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,21 +14,16 @@ if TYPE_CHECKING:
     from app.avatar import LoadedAvatar
 
 
-def owner_tracker(avatar: "LoadedAvatar", wait: bool = True) -> FaceTracker:
+def owner_tracker(avatar: "LoadedAvatar") -> FaceTracker:
     """Return the tracker of an avatar's owner, who must close it.
 
-    Args:
-        avatar: of the person.
-        wait: until the avatar can be rendered fast enough to align the head with it; else that begins as soon as it
-            can. Where it never can, as with the paper's field, the head's pose is that of the landmarks.
+    It waits until the avatar can be rendered fast enough to align the head with it. Where it never can, as with the
+    paper's field, the head's pose is that of the landmarks.
 
     Raises:
         AssetError, AvatarError, CalibrationError, TorsoTemplateError: a model cannot be had, or the avatar is damaged.
     """
-    if wait:
-        avatar.prepare()
-    else:
-        threading.Thread(target=avatar.prepare, name="prepare", daemon=True).start()
+    avatar.prepare()
 
     def render(state: FaceState) -> NDArray[np.uint8] | None:
         if not avatar.fast:

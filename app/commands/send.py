@@ -109,7 +109,7 @@ def _face(args: argparse.Namespace, avatar: "LoadedAvatar", on_picture: "Picture
     source = open_source(args.source, loop=args.loop)
     try:
         backdrop = BackdropFollower(partial(watching, avatar)) if args.backdrop == LIVE else None
-        return TrackedFace(source, owner_tracker(avatar, wait=False), on_picture, backdrop)
+        return TrackedFace(source, owner_tracker(avatar), on_picture, backdrop)
     except BaseException:
         source.close()
         raise

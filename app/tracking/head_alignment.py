@@ -30,6 +30,8 @@ MARGIN: Final = 1.15
 """Of the ellipsoid's outline, up to which pictures are compared: the outline itself tells most."""
 DOUBT: Final = 0.15
 """Difference of a colour, 0 to 1, from which on a pixel counts less and less."""
+EVERY: Final = 3
+"""Pictures of which one is compared: what landmarks get wrong changes slowly, and the renderer needs the time."""
 GAIN: Final = 0.7
 """Of what is found in a picture, that is taken over."""
 LIMITS: Final = np.array([0.03, 0.03, 0.06, 0.06, 0.08, 0.08])
@@ -41,6 +43,7 @@ FORGET: Final = 0.8
 """Share of a correction that is left after each picture without a face."""
 
 Array = NDArray[np.float64]
+Colours = NDArray[np.float32]
 Render = Callable[[FaceState], NDArray[np.uint8] | None]
 """Renders a tracked state as a picture (SIDE, SIDE, 3) of the frame; None while that cannot be done."""
 
@@ -52,12 +55,16 @@ class HeadAligner:
         """Prepare to compare what ``render`` makes with pictures taken with ``focal`` (picture heights)."""
         self._render, self._camera, self._focal = render, camera, focal
         self._correction = np.zeros(6)
+        self._pictures = 0
 
     def align(self, image: NDArray[np.uint8], state: FaceState) -> FaceState:
         """Return a tracked state whose head lies where the RGB picture (H, W, 3) shows it."""
         if not state.present:
             self._correction = FORGET * self._correction
             return state
+        self._pictures += 1
+        if self._pictures % EVERY != 1:
+            return replace(state, pose=moved(state.pose, self._correction, self._camera.focal))
         height, width = image.shape[:2]
         frame, (left, right, top, bottom) = frame_picture(image, self._camera.square(self._focal, width, height), SIDE)
         shown = replace(state, pose=moved(state.pose, self._correction, self._camera.focal))
@@ -86,7 +93,7 @@ class HeadAligner:
         return np.asarray(np.clip(4.0 * (MARGIN**2 - across[None] ** 2 - down[:, None] ** 2), 0.0, 1.0), np.float64)
 
 
-def picture_step(seen: Array, rendered: Array, weights: Array, middle: Array, semi_axes: Array) -> Array | None:
+def picture_step(seen: Colours, rendered: Colours, weights: Array, middle: Array, semi_axes: Array) -> Array | None:
     """Return by how much the rendered head must move to lie where it is seen.
 
     Args:
@@ -101,7 +108,7 @@ def picture_step(seen: Array, rendered: Array, weights: Array, middle: Array, se
         the right, and down; None where the picture does not tell.
     """
     rows, columns = np.nonzero(weights)
-    across, down = (cv2.Scharr(rendered, cv2.CV_64F, *axes)[rows, columns] * (SIDE / 32.0) for axes in ((1, 0), (0, 1)))
+    across, down = (cv2.Scharr(rendered, cv2.CV_32F, *axes)[rows, columns] * (SIDE / 32.0) for axes in ((1, 0), (0, 1)))
     x, y = ((columns + 0.5) / SIDE - middle[0])[:, None], ((rows + 0.5) / SIDE - middle[1])[:, None]
     # How far the ellipsoid's surface lies before its middle.
     before = semi_axes[2] * np.sqrt(np.maximum(1.0 - (x / semi_axes[0]) ** 2 - (y / semi_axes[1]) ** 2, 0.0))
@@ -144,6 +151,6 @@ def moved(pose: HeadPose, motion: Array, focal: float) -> HeadPose:
     return HeadPose(rotation.astype(np.float32), translation.astype(np.float32))
 
 
-def _colours(picture: NDArray[np.uint8]) -> Array:
+def _colours(picture: NDArray[np.uint8]) -> Colours:
     """Return the blurred colours (SIDE, SIDE, 3), 0 to 1, of an RGB picture (SIDE, SIDE, 3)."""
-    return np.asarray(cv2.GaussianBlur(picture.astype(np.float64) / 255.0, (0, 0), BLUR))
+    return np.asarray(cv2.GaussianBlur(picture.astype(np.float32) / np.float32(255.0), (0, 0), BLUR), np.float32)
