@@ -67,7 +67,7 @@ def test_an_enrolled_face_crosses_a_call_that_loses_packets(clip: Path, avatar: 
     report, video = clip.with_name("call.json"), clip.with_name("call.mp4")
     done = nerfcall(
         *("preview", "--avatar", str(avatar), "--source", str(clip), "--loop", "--loss", "0.1"),
-        *("--headless", "--seconds", "6", "--json", str(report), "--record", str(video)),
+        *("--headless", "--seconds", "10", "--json", str(report), "--record", str(video)),
         folder=clip.parent,
     )
     assert done.returncode == 0, done.stderr
