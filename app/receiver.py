@@ -288,6 +288,7 @@ class Receiver:
     def _told(self, message: dict[str, Any]) -> None:
         """Take note of what the sender says during the call."""
         data = backdrop_of(message)
+        # They come seconds apart; whoever sends more has one looked at, and not a thread for each.
         if data is None or (self._backdrop is not None and not self._backdrop.done()):
             return
         # In a thread, as decoding takes as long as a frame.

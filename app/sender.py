@@ -9,21 +9,17 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from app.backdrop_follower import BackdropFollower
 from app.call_options import CallOptions
 from app.call_statistics import CallMeter, CallStatistics
-from app.capture.pacing import paced
-from app.capture.source import Frame, Source
+from app.face_source import FaceSource
 from app.latency import SENDER_STAGES, StageLog
 from app.loaded import DrivenAvatar
 from app.receiver import ended_status, measure, until_stopped
-from app.recording_player import paced_states
 from app.sending_policy import ECHO_SECONDS, FPS, Plan, SendingPolicy
 from app.session import REFUSED, Handshake, Hello, Rights, Role, backdrop_message, shake_hands
 from app.window import figures
@@ -37,9 +33,6 @@ from signaling.identity import OwnerKey, make_nonce
 from signaling.link import LinkMeter, LinkState
 from signaling.peer import Ending, Peer
 
-MAX_FPS: Final = 25.0
-"""Frames a second that are sent at most: the receiver interpolates, so that more would only cost bits."""
-
 MAX_DELIVERED: Final = 64
 """Messages known to be delivered that wait to be taken note of; of more, the oldest are of no use any more."""
 
@@ -48,101 +41,6 @@ CAPTURED: Final = 25
 
 ADAPT_SECONDS: Final = 0.25
 """Between looking at what the network is like."""
-
-Picture = Callable[[NDArray[np.uint8], float], None]
-"""Told each captured picture (H, W, 3), RGB, and its timestamp."""
-
-
-class Tracker(Protocol):
-    """Finds the state of a face in a picture (app.tracking.tracker.FaceTracker)."""
-
-    def track(self, image: NDArray[np.uint8], timestamp: float) -> FaceState:
-        """Return the state in the RGB picture (H, W, 3)."""
-
-    def close(self) -> None:
-        """Free the models."""
-
-
-class FaceSource(Protocol):
-    """Where the states of a face come from, in real time."""
-
-    recording_digest: bytes
-    """Of the recording that is played; empty for a camera or clip."""
-    embedded: bool
-    """Whether the expressions are embedded already."""
-    began: float
-    """`time.monotonic` when work on the state yielded last began."""
-
-    def follow_backdrop(self, tell: Callable[[bytes], None]) -> None:
-        """Call ``tell``, in any thread, with each coded backdrop (`codec.backdrop`) from now on."""
-
-    def states(self, sleep: Callable[[float], object]) -> Iterator[FaceState]:
-        """Yield states as they fall due; ``sleep`` waits and may return early."""
-
-    def close(self) -> None:
-        """Free camera and models."""
-
-
-class RecordedFace:
-    """A recording, played in real time."""
-
-    def __init__(self, states: Sequence[FaceState], fps: float, digest: bytes, loop: bool = False) -> None:
-        """Play ``states`` with embedded expressions; ``digest`` is SHA-256 of the recording's file."""
-        self._states, self._fps, self._loop = states, fps, loop
-        self.embedded = True
-        self.began = 0.0
-        self.recording_digest = digest
-
-    def follow_backdrop(self, tell: Callable[[bytes], None]) -> None:
-        """A recording knows nothing of what is behind the person."""
-
-    def states(self, sleep: Callable[[float], object]) -> Iterator[FaceState]:
-        """Yield the recorded states with timestamps of now."""
-        for state in paced_states(self._states, self._fps, self._loop, sleep=sleep):
-            self.began = time.monotonic()
-            yield state
-
-    def close(self) -> None:
-        """There is nothing to free."""
-
-
-class TrackedFace:
-    """The face that a camera or clip shows."""
-
-    def __init__(
-        self,
-        source: Source,
-        tracker: Tracker,
-        on_picture: Picture | None = None,
-        backdrop: BackdropFollower | None = None,
-    ) -> None:
-        """Track what ``source`` shows; ``backdrop`` follows what is behind the person."""
-        self._source, self._tracker, self._on_picture, self._backdrop = source, tracker, on_picture, backdrop
-        self.embedded = False
-        self.began = 0.0
-        self.recording_digest = b""
-
-    def follow_backdrop(self, tell: Callable[[bytes], None]) -> None:
-        """Call ``tell``, in another thread, with each coded backdrop from now on."""
-        if self._backdrop is not None:
-            self._backdrop.start(tell)
-
-    def states(self, sleep: Callable[[float], object]) -> Iterator[FaceState]:
-        """Track the newest picture, again and again."""
-        for frame in thinned(paced(self._source, sleep=sleep), MAX_FPS):
-            self.began = time.monotonic()
-            if self._on_picture is not None:
-                self._on_picture(frame.image, frame.timestamp)
-            if self._backdrop is not None:
-                self._backdrop.offer(frame.image, frame.timestamp)
-            yield self._tracker.track(frame.image, frame.timestamp)
-
-    def close(self) -> None:
-        """Free camera and models."""
-        if self._backdrop is not None:
-            self._backdrop.close()
-        self._source.close()
-        self._tracker.close()
 
 
 class Sender:
@@ -407,18 +305,3 @@ def frame_rate(times: Sequence[float]) -> float:
     intervals = np.diff(times)
     usual = float(np.median(intervals)) if len(intervals) > 4 else 0.0
     return round(1.0 / usual, 3) if usual > 0.0 else FPS
-
-
-def thinned(frames: Iterator[Frame], fps: float) -> Iterator[Frame]:
-    """Yield at most ``fps`` frames a second of a faster source, as evenly as its frames allow."""
-    due: float | None = None
-    before: float | None = None
-    for frame in frames:
-        interval = frame.timestamp - before if before is not None else 0.0
-        before = frame.timestamp
-        # The frame nearest to its turn is taken: half an interval early is as good as half an interval late.
-        if due is not None and frame.timestamp + interval / 2.0 < due:
-            continue
-        due = frame.timestamp if due is None else max(due, frame.timestamp - 1.0 / fps)
-        due += 1.0 / fps
-        yield frame

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from app.avatar import LoadedAvatar
-    from app.sender import FaceSource, Picture
+    from app.face_source import FaceSource, Picture
 
 HELP = "send your face into a room"
 
@@ -90,12 +90,10 @@ def _face(args: argparse.Namespace, avatar: "LoadedAvatar", on_picture: "Picture
     from pathlib import Path
 
     from app.backdrop_follower import BackdropFollower
-    from app.backdrop_watching import watching
     from app.capture.source import open_source
     from app.demonstration import refuse_driving
-    from app.owner_tracker import owner_tracker
+    from app.face_source import RecordedFace, TrackedFace
     from app.playback import embedded_states
-    from app.sender import RecordedFace, TrackedFace
     from codec.avatar_file import AvatarFile
     from codec.recording import Recording
 
@@ -105,6 +103,10 @@ def _face(args: argparse.Namespace, avatar: "LoadedAvatar", on_picture: "Picture
         recording = Recording.read(path)
         states = embedded_states(path, recording, Path(args.avatar), file, avatar.embed)
         return RecordedFace(states, recording.fps, hashlib.sha256(path.read_bytes()).digest(), args.loop)
+    # A recording needs neither models nor what follows the person with them.
+    from app.backdrop_watching import watching
+    from app.owner_tracker import owner_tracker
+
     refuse_driving(file, args.avatar, args.source)
     source = open_source(args.source, loop=args.loop)
     try:

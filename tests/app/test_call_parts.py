@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from app.call_options import CallOptions, add_network_arguments, check_outputs, impairment, lossy, port_number
 from app.capture.source import Frame
 from app.errors import UsageError
+from app.face_source import thinned
 from app.owner_keys import key_path, make_owner_key, read_owner_key
 from app.receiver import looks_alike
 from app.recording_player import paced_states
 from app.scaling import scaled
-from app.sender import thinned
 from codec.face_state import FaceState, HeadPose
 from signaling.identity import IdentityError
 

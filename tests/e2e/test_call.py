@@ -15,8 +15,9 @@ from app.backdrop_follower import BackdropFollower
 from app.call_options import CallOptions
 from app.call_statistics import write_json
 from app.capture.source import Frame
+from app.face_source import RecordedFace, TrackedFace
 from app.receiver import Receiver
-from app.sender import RecordedFace, Sender, TrackedFace
+from app.sender import Sender
 from app.sending_policy import Plan
 from app.session import BUNDLES, SessionError
 from app.window.figures import Tone, overlay_rows

@@ -9,8 +9,9 @@ from typing import Any
 from app.bench.loss.footage import Footage
 from app.bench.loss.networks import Network
 from app.call_options import CallOptions
+from app.face_source import RecordedFace
 from app.receiver import Receiver
-from app.sender import RecordedFace, Sender
+from app.sender import Sender
 from codec.face_state import FaceState
 from codec.playout import PlayoutBuffer
 from signaling.impairment import ImpairedLink

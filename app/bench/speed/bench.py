@@ -22,7 +22,7 @@ from app.bench.speed.record import SpeedRecord, read_record, record_path, write_
 from app.bench.speed.states import SECONDS
 from app.bench.speed.table import lines
 from app.errors import UsageError, UserError
-from app.sender import MAX_FPS
+from app.face_source import MAX_FPS
 
 FIRST_PICTURE_SIZE: Final = 256
 MOST_SECONDS: Final = 600.0

@@ -92,8 +92,9 @@ async def _receive(
 ) -> dict[str, Any]:
     """Send until one receiver has come and gone; return what it noted."""
     from app.call_options import CallOptions
+    from app.face_source import RecordedFace
     from app.owner_keys import read_owner_key
-    from app.sender import RecordedFace, Sender
+    from app.sender import Sender
     from app.session import Rights
     from signaling.messages import make_room_code
     from signaling.server import RendezvousServer
