@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -63,6 +64,7 @@ def test_no_torn_picture_is_read_while_another_process_writes():
                 if taken is not None:
                     assert (taken[0] == int(taken[1]) % 256).all()
                     seen += 1
+                time.sleep(0.001)
         finally:
             writer.kill()
             writer.wait()

@@ -5,6 +5,7 @@ Run as a script it is the ``nerfcall`` command; the processes that it starts are
 
 import json
 import sys
+import time
 import types
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,9 @@ from codec.avatar_file import AvatarFile  # noqa: E402
 from codec.recording import Recording  # noqa: E402
 from codec.tables import CodecTables  # noqa: E402
 from tests.e2e.small_avatar import PlainBudget, SmallAvatar, tables_of, wandering_states  # noqa: E402
+
+RENDERED = "rendered"
+"""A file that is there, where the program was started, from the first rendered frame on."""
 
 
 class FileAvatar(SmallAvatar):
@@ -54,6 +58,19 @@ class FileAvatar(SmallAvatar):
 
         empty = np.zeros((SIDE, SIDE), np.float32)
         return TorsoTemplate.moving_linearly(FrameCamera(2.0, 0.5, 0.5), ColourMix(0.3, 0.4, 0.3), empty, empty > 0)
+
+    def render(self, state, width, height):
+        Path(RENDERED).touch()
+        return super().render(state, width, height)
+
+
+def wait_until_rendered(folder, seconds=60.0):
+    """Return once a program that was started in ``folder`` has rendered a frame of a call, and a second more."""
+    end = time.monotonic() + seconds
+    while not (folder / RENDERED).exists():
+        assert time.monotonic() < end, "nothing was rendered"
+        time.sleep(0.05)
+    time.sleep(1.0)
 
 
 def make_files(folder, **meta):

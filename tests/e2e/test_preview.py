@@ -181,7 +181,7 @@ def test_killing_the_sender_ends_the_preview(tmp_path, files):
     avatar, face = files
     preview = start(tmp_path, "preview", "--avatar", avatar, "--source", face, "--loop", "--headless")
     sender = sender_of(preview)
-    time.sleep(3.0)
+    small_program.wait_until_rendered(tmp_path)
     os.kill(sender, signal.SIGKILL)
     killed = time.monotonic()
     _, errors = preview.communicate(timeout=30)
@@ -194,7 +194,7 @@ def test_killing_the_preview_ends_the_sender(tmp_path, files):
     avatar, face = files
     preview = start(tmp_path, "preview", "--avatar", avatar, "--source", face, "--loop", "--headless")
     sender = sender_of(preview)
-    time.sleep(3.0)
+    small_program.wait_until_rendered(tmp_path)
     preview.kill()
     preview.communicate()
     killed = time.monotonic()
@@ -211,7 +211,7 @@ def test_interrupting_the_preview_is_no_error(tmp_path, files):
         *("--record", "out.mp4", "--json", "out.json"),
     )
     sender = sender_of(preview)
-    time.sleep(3.0)
+    small_program.wait_until_rendered(tmp_path)
     preview.send_signal(signal.SIGINT)
     _, errors = preview.communicate(timeout=15)
     assert (preview.returncode, errors) == (0, "")

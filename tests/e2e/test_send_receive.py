@@ -91,7 +91,7 @@ def test_whoever_is_left_says_so_within_five_seconds(tmp_path, start, address, v
     sender = start("send", "abc", "--avatar", avatar, "--source", face, "--loop", "--server", address)
     receiver = start("receive", "abc", "--avatar", avatar, "--server", address, "--headless", "--json", "in.json")
     assert "is open" in sender.stdout.readline()
-    time.sleep(3.0)
+    small_program.wait_until_rendered(tmp_path)
     killed, left = (sender, receiver) if victim == "sender" else (receiver, sender)
     killed.send_signal(signal.SIGKILL)
     started = time.monotonic()

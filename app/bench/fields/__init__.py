@@ -1,8 +1,10 @@
 """``nerfcall bench fields``: how much sooner the fast field is as good as the paper's own, on one core."""
 
 import argparse
+from collections.abc import Mapping
 
-from app.bench.options import add_clip_arguments, clip_options
+from app.bench.one_core import one_core
+from app.bench.options import ClipOptions, add_clip_arguments, clip_options
 
 SIZE = 64
 MINUTES = {"paper": 60.0, "fast": 5.0}
@@ -31,9 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train every field on every clip whose result is not there yet, and print a table."""
-    import os
-    from functools import cache, partial
-
     from app.errors import UsageError
     from app.library_threads import limit_library_threads
 
@@ -43,19 +42,23 @@ def run(args: argparse.Namespace) -> int:
     if not 64 <= args.size <= 1024:
         raise UsageError(f"--size {args.size} is out of range: choose 64 to 1024 pixels")
     limit_library_threads(1)
-    options = clip_options(args)
-    if hasattr(os, "sched_setaffinity"):
-        # One core for every field: how well each would use several is another question.
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    # One core for every field: how well each would use several is another question.
+    with one_core():
+        _measure(clip_options(args), budgets, args.size, with_avatars=not args.no_avatars)
+    return 0
+
+
+def _measure(options: ClipOptions, budgets: Mapping[str, float], size: int, *, with_avatars: bool) -> None:
+    from functools import cache, partial
+
     from app.bench.fields.table import lines
     from app.bench.fields.training import Wanted, record_of
     from app.enrolment.footage import collect_footage
 
     records = []
     for spec in options.clips:
-        collect = cache(partial(collect_footage, str(spec.path), 0.0, spec.held_out_from(), args.size))
+        collect = cache(partial(collect_footage, str(spec.path), 0.0, spec.held_out_from(), size))
         for field, minutes in budgets.items():
-            wanted = Wanted(spec, field, args.size, 60.0 * minutes, options.folder, not args.no_avatars)
+            wanted = Wanted(spec, field, size, 60.0 * minutes, options.folder, with_avatars)
             records.append(record_of(wanted, collect))
     print("\n".join(lines(records)))
-    return 0

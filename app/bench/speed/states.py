@@ -1,7 +1,6 @@
 """The clip's real states, tracked, coded and decoded as in a call, with the time that each of these takes."""
 
 import hashlib
-import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
+from app.bench.one_core import one_core
 from app.bench.rate.acknowledging import DelayedAcknowledgements
 from app.bench.speed.timing import spread
 from codec.face_state import FaceState, HeadPose
@@ -48,13 +48,12 @@ def load_states(path: Path) -> tuple[list[FaceState], float, bytes]:
         return states, float(arrays["fps"]), arrays["digest"].tobytes()
 
 
+@one_core()
 def job(arguments: dict[str, Any]) -> dict[str, Any]:
     """Track, embed, encode and decode ``seconds`` of ``clip`` on one core; write the decoded states to ``states``.
 
     The clip's held-out part is used, from its beginning; a ``.face`` recording is used as it is.
     """
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     from app.avatar import load_avatar
 
     avatar = load_avatar(arguments["avatar"], "cpu")

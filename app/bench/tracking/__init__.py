@@ -1,8 +1,10 @@
 """``nerfcall bench tracking``: how exact, how steady, how late and how fast the face tracker is."""
 
 import argparse
+from contextlib import nullcontext
 
-from app.bench.options import add_clip_arguments, clip_options
+from app.bench.one_core import one_core
+from app.bench.options import ClipOptions, add_clip_arguments, clip_options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,15 +15,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure every clip whose result is not there yet, and print a table."""
-    import os
+    with nullcontext() if args.threads else one_core():
+        _measure(clip_options(args))
+    return 0
 
-    if not args.threads and hasattr(os, "sched_setaffinity"):
-        # Before numpy is loaded, whose linear algebra makes as many threads as it sees cores.
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+def _measure(options: ClipOptions) -> None:
     from app.bench.tracking.clip import record_of
     from app.bench.tracking.table import lines
 
-    options = clip_options(args)
-    records = [record_of(spec, options) for spec in options.clips]
-    print("\n".join(lines(records)))
-    return 0
+    print("\n".join(lines([record_of(spec, options) for spec in options.clips])))

@@ -152,16 +152,23 @@ def test_no_more_is_read_than_was_asked_for(head):
         measuring.detect(ClipSpec(head, START), 9.0)
 
 
-def test_without_more_threads_it_takes_one_core(monkeypatch, tmp_path):
-    if not hasattr(os, "sched_setaffinity"):
-        pytest.skip("this system confines no process to a core")
-    confined = []
-    monkeypatch.setattr(os, "sched_setaffinity", lambda process, cores: confined.append((process, len(cores))))
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system confines no process to a core")
+@pytest.mark.parametrize("threads", [False, True])
+def test_without_more_threads_it_takes_one_core(monkeypatch, tmp_path, threads):
+    allowed, seen = os.sched_getaffinity(0), []
+
+    def options(args):
+        seen.append(os.sched_getaffinity(0))
+        raise UsageError("no clip")
+
+    monkeypatch.setattr(tracking, "clip_options", options)
     parser = argparse.ArgumentParser()
     tracking.add_arguments(parser)
-    with pytest.raises(UsageError, match="--seconds"):
-        tracking.run(parser.parse_args(["--clips", "a.mp4@1", "-o", str(tmp_path), "--seconds", "0"]))
-    assert confined == [(0, 1)]
+    more = ["--threads"] if threads else []
+    with pytest.raises(UsageError, match="no clip"):
+        tracking.run(parser.parse_args(["--clips", "a.mp4@1", "-o", str(tmp_path), *more]))
+    assert seen == [allowed if threads else {max(allowed)}]
+    assert os.sched_getaffinity(0) == allowed
 
 
 def test_other_code_has_another_digest(tmp_path, monkeypatch):
