@@ -24,6 +24,9 @@ def owner_tracker(avatar: "LoadedAvatar") -> FaceTracker:
         AssetError, AvatarError, CalibrationError, TorsoTemplateError: a model cannot be had, or the avatar is damaged.
     """
     avatar.prepare()
+    if avatar.fast:
+        # Its field is unpacked for the first picture, for which a call that has begun would stand still.
+        avatar.render(avatar.tables.rest_state(0.0), SIDE, SIDE)
 
     def render(state: FaceState) -> NDArray[np.uint8] | None:
         if not avatar.fast:

@@ -60,7 +60,9 @@ class FileAvatar(SmallAvatar):
         return TorsoTemplate.moving_linearly(FrameCamera(2.0, 0.5, 0.5), ColourMix(0.3, 0.4, 0.3), empty, empty > 0)
 
     def render(self, state, width, height):
-        Path(RENDERED).touch()
+        if state.timestamp > 0.0:
+            # Not the face at rest, which is rendered before a call to get ready.
+            Path(RENDERED).touch()
         return super().render(state, width, height)
 
 

@@ -147,7 +147,8 @@ def test_a_recorded_preview_shows_the_original_beside_the_rendering(tmp_path, cl
     assert result.returncode == 0, result.stderr
     with av.open(str(tmp_path / "out.mp4")) as video:
         pictures = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
-    assert 55 <= len(pictures) <= 110
+    # From the first captured picture on, which comes before the call.
+    assert len(pictures) >= 55
     last = pictures[-1].astype(int)
     half = last.shape[1] // 2
     # The blue clip left of the middle; right of it the small avatar's grey under the word that nobody is there.
