@@ -20,8 +20,8 @@ from app.tracking.torso_template import FrameCamera, frame_picture
 from codec.face_state import FaceState, HeadPose
 from codec.rotation import rotation_vector_to_matrix
 
-SIDE: Final = 128
-"""Pixels of the frame in which head and picture are compared."""
+SIDE: Final = 96
+"""Pixels of the frame in which head and picture are compared: no more than the renderer of a laptop has time for."""
 BLUR: Final = 0.7
 """Standard deviation in those pixels."""
 SEMI_AXES: Final = (8.5, 12.0, 9.5)
@@ -30,15 +30,14 @@ MARGIN: Final = 1.15
 """Of the ellipsoid's outline, up to which pictures are compared: the outline itself tells most."""
 DOUBT: Final = 0.15
 """Difference of a colour, 0 to 1, from which on a pixel counts less and less."""
-EVERY: Final = 3
-"""Pictures of which one is compared: what landmarks get wrong changes slowly, and the renderer needs the time."""
 GAIN: Final = 0.7
 """Of what is found in a picture, that is taken over."""
 LIMITS: Final = np.array([0.03, 0.03, 0.06, 0.06, 0.08, 0.08])
 """Largest corrections: sides of the frame, share of the size, radians."""
 STEP_LIMITS: Final = LIMITS / 2
 """Largest steps: a larger one is shortened."""
-LEAST_PIXELS: Final = 300
+LEAST_PIXELS: Final = 170
+"""That must be seen of a head, for it to be aligned."""
 FORGET: Final = 0.8
 """Share of a correction that is left after each picture without a face."""
 
@@ -55,16 +54,12 @@ class HeadAligner:
         """Prepare to compare what ``render`` makes with pictures taken with ``focal`` (picture heights)."""
         self._render, self._camera, self._focal = render, camera, focal
         self._correction = np.zeros(6)
-        self._pictures = 0
 
     def align(self, image: NDArray[np.uint8], state: FaceState) -> FaceState:
         """Return a tracked state whose head lies where the RGB picture (H, W, 3) shows it."""
         if not state.present:
             self._correction = FORGET * self._correction
             return state
-        self._pictures += 1
-        if self._pictures % EVERY != 1:
-            return replace(state, pose=moved(state.pose, self._correction, self._camera.focal))
         height, width = image.shape[:2]
         frame, (left, right, top, bottom) = frame_picture(image, self._camera.square(self._focal, width, height), SIDE)
         shown = replace(state, pose=moved(state.pose, self._correction, self._camera.focal))
