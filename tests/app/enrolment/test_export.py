@@ -12,6 +12,7 @@ from app.avatar import AvatarError, load_avatar
 from app.enrolment.export import finish
 from app.enrolment.footage import EnrolmentFootage
 from app.inspection import describe
+from app.owner_tracker import owner_tracker
 from codec.avatar_file import AvatarFile
 from tests.app.enrolment.ball import ball_enrolment, embedding_of_ball, fast_training, paper_training
 
@@ -54,6 +55,17 @@ def test_the_file_opens_as_a_call_needs_it(enrolled: tuple[Path, EnrolmentFootag
     picture = avatar.render(replace(footage.states[0], expression=embedded), 40, 30)
     assert picture.shape == (30, 40, 3)
     assert picture.dtype == np.uint8
+
+
+def test_its_tracker_has_unpacked_what_it_renders_before_the_first_picture(
+    enrolled: tuple[Path, EnrolmentFootage, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The footage's calibration is of no face model that is here.
+    monkeypatch.setattr("app.owner_tracker.FaceTracker", lambda *given, **named: None)
+    avatar = load_avatar(enrolled[0], "cpu")
+    assert "field" not in vars(avatar)
+    owner_tracker(avatar)
+    assert "field" in vars(avatar)
 
 
 def test_it_says_which_field_it_holds(enrolled: tuple[Path, EnrolmentFootage, float]) -> None:
