@@ -16,7 +16,8 @@ INTRODUCTION = """\
 # The same bits at every size
 
 Ours codes a face once and renders it at whatever size is asked for; other codecs code each size anew. The footage is
-scaled to each size from the clip's own pictures; sizes above those are left out. Fig. 6 of arXiv 2402.16599.
+scaled to each size from the clip's own pictures; sizes above those are left out. Beside what ours renders at a larger
+size stands what it renders at 256², enlarged (Lanczos). Fig. 6 of arXiv 2402.16599.
 """
 
 

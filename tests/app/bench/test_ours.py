@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from app.bench.codec import Coded
+from app.bench.enlarged import EnlargedCodec
 from app.bench.neck import neck_masks, neck_psnr
 from app.bench.ours import camera_picture
 from app.enrolment.framing import Framing
@@ -56,3 +58,32 @@ def test_only_the_neck_counts() -> None:
     shown[0, 35:45] += 10
     assert neck_psnr(real, shown, masks) == pytest.approx(20 * np.log10(255 / 10))
     assert np.isnan(neck_psnr(real, shown, np.zeros_like(masks)))
+
+
+class Rendering:
+    """Stands for our codec: a picture's brightness grows to the right, at whatever size."""
+
+    name, label, settings = "ours", "nerfcall", {"avatar": "a"}
+
+    def decode(self, coded: Coded, size: int) -> np.ndarray:
+        self.size = size
+        ramp = np.linspace(0, 255, size).round().astype(np.uint8)
+        return np.broadcast_to(ramp[None, None, :, None], (len(coded.packets), size, size, 3))
+
+    def encode(self, frames: np.ndarray, fps: float) -> Coded:
+        return Coded((b"abc",) * len(frames))
+
+    def versions(self) -> dict[str, str]:
+        return {"nerfcall": "1"}
+
+
+def test_what_is_rendered_at_one_size_is_enlarged_to_another() -> None:
+    ours = Rendering()
+    codec = EnlargedCodec(ours, 32)
+    frames = codec.decode(codec.encode(np.zeros((2, 64, 64, 3), np.uint8), 25.0), 64)
+    assert ours.size == 32
+    assert (frames.shape, frames.dtype) == ((2, 64, 64, 3), np.uint8)
+    assert np.abs(frames[1, 30, :, 0] - np.linspace(0, 255, 64)).max() < 6
+    assert (codec.name, codec.label) == ("ours-enlarged", "nerfcall, 32² enlarged")
+    assert codec.settings == {"avatar": "a", "rendered_at": 32}
+    assert set(codec.versions()) == {"nerfcall", "opencv"}
