@@ -5,7 +5,8 @@ Landmarks tell the pose of a head to about a pixel, and not always in the same w
 those of the real one tell it to a tenth. Of each picture one step is taken (Lucas-Kanade, by the rendering's gradients:
 Baker and Matthews, "Lucas-Kanade 20 years on", IJCV 2004) in all six motions: across, down, in size, about the line of
 sight, and, with a head taken for an ellipsoid, to the sides and up and down, which move the face and leave the outline.
-What the camera's exposure does is fitted along.
+What the camera's exposure does is fitted along. Motions that look alike, as a nod and a head that sinks, are told apart
+by what is usual: the step is the most likely one, with corrections that lie about zero before anything is seen.
 """
 
 from collections.abc import Callable
@@ -38,6 +39,10 @@ STEP_LIMITS: Final = LIMITS / 2
 """Largest steps: a larger one is shortened."""
 LEAST_PIXELS: Final = 170
 """That must be seen of a head, for it to be aligned."""
+USUAL: Final = np.array([0.004, 0.004, 0.01, 0.012, 0.012, 0.012])
+"""Standard deviations of corrections: sides of the frame, share of the size, radians."""
+ALIKE: Final = 500.0
+"""Colours that count for one: neighbours err alike, as what is wrong with them is a blurred edge or a shadow."""
 FORGET: Final = 0.8
 """Share of a correction that is left after each picture without a face."""
 
@@ -67,7 +72,8 @@ class HeadAligner:
         weights[:top], weights[bottom:], weights[:, :left], weights[:, right:] = 0.0, 0.0, 0.0, 0.0
         rendered = self._render(shown) if np.count_nonzero(weights) >= LEAST_PIXELS else None
         if rendered is not None:
-            step = picture_step(_colours(frame), _colours(rendered), weights, *self._ellipsoid(shown.pose))
+            ellipsoid = self._ellipsoid(shown.pose)
+            step = picture_step(_colours(frame), _colours(rendered), weights, *ellipsoid, self._correction)
             if step is not None:
                 step = step / max(1.0, float((np.abs(step) / STEP_LIMITS).max()))
                 self._correction = np.clip(self._correction + GAIN * step, -LIMITS, LIMITS)
@@ -88,7 +94,9 @@ class HeadAligner:
         return np.asarray(np.clip(4.0 * (MARGIN**2 - across[None] ** 2 - down[:, None] ** 2), 0.0, 1.0), np.float64)
 
 
-def picture_step(seen: Colours, rendered: Colours, weights: Array, middle: Array, semi_axes: Array) -> Array | None:
+def picture_step(
+    seen: Colours, rendered: Colours, weights: Array, middle: Array, semi_axes: Array, correction: Array
+) -> Array | None:
     """Return by how much the rendered head must move to lie where it is seen.
 
     Args:
@@ -97,6 +105,7 @@ def picture_step(seen: Colours, rendered: Colours, weights: Array, middle: Array
         weights: (SIDE, SIDE) of the pixels.
         middle: (2,) of the head, column and row in sides, about which it grows and turns.
         semi_axes: (3,) across, down and towards the camera, of the ellipsoid that it is taken for.
+        correction: (6,) that the rendering has already, as what is returned.
 
     Returns:
         (6,): to the right and down in sides of the frame, relative growth, and turns in radians: clockwise as seen, to
@@ -113,14 +122,20 @@ def picture_step(seen: Colours, rendered: Colours, weights: Array, middle: Array
     steepest = np.stack([*motions, values, np.ones_like(values)], axis=-1).reshape(-1, 8)
     residuals = (seen[rows, columns] - values).reshape(-1)
     base = np.repeat(weights[rows, columns], 3)
+    # Of gain and offset, which come last, anything is usual.
+    usual, so_far = np.append(USUAL**-2.0, [0.0, 0.0]), np.append(correction, [0.0, 0.0])
     solution: Array = np.zeros(8)
     for _ in range(2):
-        doubt = base / (1.0 + ((residuals - steepest @ solution) / DOUBT) ** 2)
-        weighted = steepest * doubt[:, None]
-        normal = steepest.T @ weighted
+        left = residuals - steepest @ solution
+        trust = base / (1.0 + (left / DOUBT) ** 2)
+        variance = ALIKE * float(trust @ left**2) / float(trust.sum())
+        weighted = steepest * trust[:, None]
+        # What is seen, and what is usual, each over its variance.
+        normal = steepest.T @ weighted + variance * np.diag(usual)
         normal[np.diag_indices(8)] *= 1.0 + 1e-6
         try:
-            solution = np.asarray(np.linalg.solve(normal, weighted.T @ residuals), np.float64)
+            told = weighted.T @ residuals - variance * usual * so_far
+            solution = np.asarray(np.linalg.solve(normal, told), np.float64)
         except np.linalg.LinAlgError:
             return None
     return solution[:6] if np.isfinite(solution).all() else None

@@ -38,28 +38,3 @@ def test_a_new_difference_counts_from_the_enrolled_background() -> None:
         while not fade.step():
             pass
         assert torch.allclose(avatar.background, (enrolled + value).clamp(0.0, 1.0), atol=1e-6)
-
-
-def test_an_edge_that_has_moved_leaves_no_ghost_and_another_light_leaves_the_detail() -> None:
-    avatar = small_avatar()
-    side, coarse = len(avatar.background), 16
-    columns = torch.arange(side)
-
-    def wall(edge: int) -> torch.Tensor:
-        return torch.where(columns < edge, 0.2, 0.8)[None, :, None].expand(side, side, 3).contiguous()
-
-    def shown(enrolled: torch.Tensor, difference: torch.Tensor) -> torch.Tensor:
-        fade = BackdropFade(avatar, enrolled, difference, frames=1)
-        assert fade.step()
-        return avatar.background
-
-    # Edges in the middle of a coarse pixel, which cannot tell them.
-    scale = side // coarse
-    before, after = wall(5 * scale + scale // 2), wall(10 * scale + scale // 2)
-    coarsely = (after - before).view(coarse, scale, coarse, scale, 3).mean((1, 3))
-    steps = shown(before, coarsely).diff(dim=1).abs()
-    ghost, plain = steps[:, 4 * scale : 7 * scale], before.diff(dim=1).abs()
-    assert float(plain.max()) > 0.5
-    assert float(ghost.max()) < 0.25
-    lit = shown(before, torch.full((coarse, coarse, 3), 0.1))
-    assert torch.allclose(lit, (before + 0.1).clamp(0.0, 1.0), atol=1e-6)

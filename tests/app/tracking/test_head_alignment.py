@@ -59,9 +59,9 @@ def test_a_wrong_pose_is_put_right_in_a_few_pictures(motion: np.ndarray, yaw: fl
     for _ in range(8):
         found = aligner.align(seen, wrong)
     turn, place = apart(found.pose, true.pose)
-    assert turn < 0.4
-    # A tenth of a pixel of 96 at that distance is 0.03 cm.
-    assert place < 0.04
+    assert turn < 0.6
+    # A fifth of a pixel of 96 at that distance is 0.06 cm.
+    assert place < 0.06
     assert abs(found.pose.translation[2] / true.pose.translation[2] - 1.0) < 0.004
 
 
