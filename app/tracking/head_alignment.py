@@ -43,6 +43,8 @@ USUAL: Final = np.array([0.004, 0.004, 0.01, 0.012, 0.012, 0.012])
 """Standard deviations of corrections: sides of the frame, share of the size, radians."""
 ALIKE: Final = 500.0
 """Colours that count for one: neighbours err alike, as what is wrong with them is a blurred edge or a shadow."""
+LEAST_VARIANCE: Final = (1 / 255) ** 2
+"""Of a colour, 0 to 1: pictures have 8 bits."""
 FORGET: Final = 0.8
 """Share of a correction that is left after each picture without a face."""
 
@@ -128,7 +130,7 @@ def picture_step(
     for _ in range(2):
         left = residuals - steepest @ solution
         trust = base / (1.0 + (left / DOUBT) ** 2)
-        variance = ALIKE * float(trust @ left**2) / float(trust.sum())
+        variance = ALIKE * max(float(trust @ left**2) / float(trust.sum()), LEAST_VARIANCE)
         weighted = steepest * trust[:, None]
         # What is seen, and what is usual, each over its variance.
         normal = steepest.T @ weighted + variance * np.diag(usual)
