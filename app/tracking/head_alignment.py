@@ -41,7 +41,7 @@ LEAST_PIXELS: Final = 170
 """That must be seen of a head, for it to be aligned."""
 USUAL: Final = np.array([0.004, 0.004, 0.01, 0.012, 0.012, 0.012])
 """Standard deviations of corrections: sides of the frame, share of the size, radians."""
-ALIKE: Final = 500.0
+ALIKE: Final = 150.0
 """Colours that count for one: neighbours err alike, as what is wrong with them is a blurred edge or a shadow."""
 LEAST_VARIANCE: Final = (1 / 255) ** 2
 """Of a colour, 0 to 1: pictures have 8 bits."""
