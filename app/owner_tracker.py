@@ -1,7 +1,8 @@
 """The tracker of an avatar's owner: it knows the owner's face, the torso, and how the other side renders both."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from math import inf
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,12 @@ if TYPE_CHECKING:
     from app.avatar import LoadedAvatar
 
 
-def owner_tracker(avatar: "LoadedAvatar") -> FaceTracker:
-    """Return the tracker of an avatar's owner, who must close it.
+LIVE_BUDGET: Final = 0.008
+"""Seconds a picture that a call has for comparing it with its rendering, on average."""
+
+
+def owner_tracker(avatar: "LoadedAvatar", budget: float = inf) -> FaceTracker:
+    """Return the tracker of an avatar's owner, who must close it; ``budget`` is that of its `HeadAligner`.
 
     It waits until the avatar can be rendered fast enough to align the head with it. Where it never can, as with the
     paper's field, the head's pose is that of the landmarks.
@@ -33,5 +38,5 @@ def owner_tracker(avatar: "LoadedAvatar") -> FaceTracker:
             return None
         return avatar.render(replace(state, expression=avatar.embed(state.expression)), SIDE, SIDE)
 
-    head = HeadAligner(render, avatar.torso.camera, avatar.calibration.focal)
+    head = HeadAligner(render, avatar.torso.camera, avatar.calibration.focal, budget)
     return FaceTracker(avatar.calibration, torso=avatar.torso, head=head)

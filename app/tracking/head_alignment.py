@@ -9,8 +9,10 @@ What the camera's exposure does is fitted along. Motions that look alike, as a n
 by what is usual: the step is the most likely one, with corrections that lie about zero before anything is seen.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from typing import Final
 
 import cv2
@@ -57,9 +59,14 @@ Render = Callable[[FaceState], NDArray[np.uint8] | None]
 class HeadAligner:
     """Corrects the head's pose picture by picture, in the order of time."""
 
-    def __init__(self, render: Render, camera: FrameCamera, focal: float) -> None:
-        """Prepare to compare what ``render`` makes with pictures taken with ``focal`` (picture heights)."""
-        self._render, self._camera, self._focal = render, camera, focal
+    def __init__(self, render: Render, camera: FrameCamera, focal: float, budget: float = inf) -> None:
+        """Prepare to compare what ``render`` makes with pictures taken with ``focal`` (picture heights).
+
+        ``budget`` is how many seconds a picture comparing may take, on average: where it takes longer, the pictures
+        after it are corrected as it was, without a comparison of their own.
+        """
+        self._render, self._camera, self._focal, self._budget = render, camera, focal, budget
+        self._skipped = 0
         self._correction = np.zeros(6)
 
     def align(self, image: NDArray[np.uint8], state: FaceState) -> FaceState:
@@ -67,6 +74,16 @@ class HeadAligner:
         if not state.present:
             self._correction = FORGET * self._correction
             return state
+        if self._skipped > 0:
+            self._skipped -= 1
+        else:
+            began = time.perf_counter()
+            self._compare(image, state)
+            self._skipped = int((time.perf_counter() - began) / self._budget)
+        return replace(state, pose=moved(state.pose, self._correction, self._camera.focal))
+
+    def _compare(self, image: NDArray[np.uint8], state: FaceState) -> None:
+        """Move the correction on by what a picture tells."""
         height, width = image.shape[:2]
         frame, (left, right, top, bottom) = frame_picture(image, self._camera.square(self._focal, width, height), SIDE)
         shown = replace(state, pose=moved(state.pose, self._correction, self._camera.focal))
@@ -79,7 +96,6 @@ class HeadAligner:
             if step is not None:
                 step = step / max(1.0, float((np.abs(step) / STEP_LIMITS).max()))
                 self._correction = np.clip(self._correction + GAIN * step, -LIMITS, LIMITS)
-        return replace(state, pose=moved(state.pose, self._correction, self._camera.focal))
 
     def _ellipsoid(self, pose: HeadPose) -> tuple[Array, Array]:
         """Return the ellipsoid's middle in the frame, (column, row), and its semi-axes (3,), all in sides."""

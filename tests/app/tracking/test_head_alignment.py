@@ -92,6 +92,26 @@ def test_a_pose_that_is_right_stays() -> None:
     assert apart(found.pose, true.pose) < (0.15, 0.02)
 
 
+@pytest.mark.parametrize(("seconds", "compared"), [(0.005, 12), (0.012, 6), (0.025, 3)])
+def test_comparing_takes_no_more_time_than_it_has(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, compared: int
+) -> None:
+    true, now, rendered = posed(), [0.0], []
+
+    def rendering(state: FaceState) -> np.ndarray:
+        now[0] += seconds
+        rendered.append(state)
+        return render(state)
+
+    monkeypatch.setattr("app.tracking.head_alignment.time.perf_counter", lambda: now[0])
+    aligner = HeadAligner(rendering, CAMERA, FOCAL, budget=0.008)
+    wrong = replace(true, pose=moved(true.pose, np.array([0.006, 0.0, 0.0, 0.0, 0.0, 0.0]), CAMERA.focal))
+    for _ in range(12):
+        found = aligner.align(render(true, 256), wrong)
+        assert apart(found.pose, wrong.pose)[1] > 0.05, "what is not compared is corrected all the same"
+    assert len(rendered) == compared
+
+
 def test_what_is_not_the_person_moves_nothing_far() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3)).astype(np.uint8)
     aligner, state = HeadAligner(render, CAMERA, FOCAL), posed()
