@@ -29,9 +29,9 @@ def run(args: argparse.Namespace) -> int:
 
     from app.bench.avatars import bench_avatar
     from app.bench.codecs.registry import OPERATING_POINTS, conventional_codecs
-    from app.bench.enlarged import EnlargedCodec
     from app.bench.measurement import ClipMeasurement
     from app.bench.ours import OurCodec, avatar_framing
+    from app.bench.upscaled import UpscaledCodec
     from app.errors import UsageError
 
     options = measuring_options(args)
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
             measurement = ClipMeasurement("resolution", spec, avatar, size, options)
             measurement.measure(OurCodec(avatar), coded=bits)
             if size > SENDER_SIZE:
-                measurement.measure(EnlargedCodec(OurCodec(avatar), SENDER_SIZE), coded=bits)
+                measurement.measure(UpscaledCodec(OurCodec(avatar), SENDER_SIZE), coded=bits)
             for name, codec_at in conventional_codecs().items():
                 if options.wants(name) if options.codecs else name in CODECS:
                     for point in OPERATING_POINTS[name]:

@@ -17,7 +17,7 @@ INTRODUCTION = """\
 
 Ours codes a face once and renders it at whatever size is asked for; other codecs code each size anew. The footage is
 scaled to each size from the clip's own pictures; sizes above those are left out. Beside what ours renders at a larger
-size stands what it renders at 256², enlarged (Lanczos). Fig. 6 of arXiv 2402.16599.
+size stands what it renders at 256², upscaled (Lanczos). Fig. 6 of arXiv 2402.16599.
 """
 
 

@@ -40,7 +40,7 @@ STYLES = {
     "ours": CodecStyle("nerfcall", "#D55E00", "o", ours=True),
     "ours-plain": CodecStyle("nerfcall, plain", "#E69F00", "D", ours=True),
     "ours-no-code": CodecStyle("nerfcall, no code", "#8F5E00", "v", ours=True),
-    "ours-enlarged": CodecStyle("nerfcall, enlarged", "#F0A875", "d"),
+    "ours-upscaled": CodecStyle("nerfcall, upscaled", "#F0A875", "d"),
     "animation": CodecStyle("animation", "#CC79A7", "P"),
     "vvc": CodecStyle("VVC", "#0072B2", "s"),
     "av1": CodecStyle("AV1", "#009E73", "^"),

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from app.bench.codec import Coded
-from app.bench.enlarged import EnlargedCodec
 from app.bench.neck import neck_masks, neck_psnr
 from app.bench.ours import camera_picture
+from app.bench.upscaled import UpscaledCodec
 from app.enrolment.framing import Framing
 from renderer.training.dataset import BACKGROUND, BODY, HEAD
 
@@ -77,13 +77,13 @@ class Rendering:
         return {"nerfcall": "1"}
 
 
-def test_what_is_rendered_at_one_size_is_enlarged_to_another() -> None:
+def test_what_is_rendered_at_one_size_is_upscaled_to_another() -> None:
     ours = Rendering()
-    codec = EnlargedCodec(ours, 32)
+    codec = UpscaledCodec(ours, 32)
     frames = codec.decode(codec.encode(np.zeros((2, 64, 64, 3), np.uint8), 25.0), 64)
     assert ours.size == 32
     assert (frames.shape, frames.dtype) == ((2, 64, 64, 3), np.uint8)
     assert np.abs(frames[1, 30, :, 0] - np.linspace(0, 255, 64)).max() < 6
-    assert (codec.name, codec.label) == ("ours-enlarged", "nerfcall, 32² enlarged")
+    assert (codec.name, codec.label) == ("ours-upscaled", "nerfcall, 32² upscaled")
     assert codec.settings == {"avatar": "a", "rendered_at": 32}
     assert set(codec.versions()) == {"nerfcall", "opencv"}
