@@ -149,7 +149,8 @@ class Avatar(Portrait):
             samples: field evaluations a ray.
             jitter: displace samples at random.
             backend: "triton" searches where jittered, reads the planes and composites with `renderer.kernels.gpu`,
-                "torch" and "compiled" do without; "auto" takes it if it has been prepared for training.
+                "compiled" searches where jittered and reads with `renderer.kernels.cpu`, "torch" does without; "auto"
+                takes the first of them that has been prepared and reads such planes.
 
         Returns:
             ``rgb`` (N, 3), premultiplied, and ``transmittance`` (N,).
@@ -159,10 +160,13 @@ class Avatar(Portrait):
         """
         if backend == "triton" and (reason := gpu.obstacle(directions.device)) is not None:
             raise ValueError(reason)
-        fused = gpu.ready(directions.device, training=True) if backend == "auto" else backend == "triton"
+        if backend == "auto":
+            fused = gpu.ready(directions.device, training=True)
+            backend = "triton" if fused else "compiled" if cpu.reads(self.head) else "torch"
         rays_o, rays_d = head_space_rays(directions, rotation, translation)
-        if fused and jitter:
-            edges, opacity = gpu.propose(self.grid, rays_o, rays_d, samples)
+        if jitter and backend != "torch":
+            propose = gpu.propose if backend == "triton" else cpu.propose
+            edges, opacity = propose(self.grid, rays_o, rays_d, samples)
         else:
             edges, opacity = self.grid.propose(rays_o, rays_d, samples, jitter=jitter)
         hits = torch.nonzero(opacity > 1e-3).squeeze(-1)
@@ -170,5 +174,11 @@ class Avatar(Portrait):
         transmittance = directions.new_ones(len(directions))
         if len(hits) == 0:
             return rgb, transmittance
-        hit_rgb, passed = stages.march_rays(self, planes, rays_o, rays_d[hits], edges[hits], fused)
+        given = self, planes, rays_o, rays_d[hits], edges[hits]
+        if backend == "triton":
+            hit_rgb, passed = stages.march_rays(*given, gpu.read_planes, gpu.composite)
+        elif backend == "compiled":
+            hit_rgb, passed = stages.march_rays(*given, cpu.read_planes)
+        else:
+            hit_rgb, passed = stages.march_rays(*given)
         return rgb.index_copy(0, hits, hit_rgb), transmittance.index_copy(0, hits, passed)

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from renderer.plane_blending import BlendPlanes, Window
 from renderer.precision import dense, dense_dtype
 
 PLANE_AXES = ((0, 1), (2, 1), (0, 2))
@@ -56,7 +57,9 @@ class HeadField(nn.Module):
         self.register_buffer("box_min", box_min.clone())
         self.register_buffer("box_max", box_max.clone())
         self.register_buffer("window", window)
-        self.static_planes = nn.Parameter(torch.randn(3, shape.channels, shape.resolution, shape.resolution) * 0.1)
+        static = torch.randn(3, shape.channels, shape.resolution, shape.resolution) * 0.1
+        # In the order in which they are read.
+        self.static_planes = nn.Parameter(static.contiguous(memory_format=torch.channels_last))
         size = shape.moving_resolution
         self.basis_planes = nn.Parameter(torch.zeros(shape.expression, 3, shape.moving_channels, size, size))
         self.density_layer = nn.Linear(3 * shape.channels, shape.width)
@@ -65,24 +68,19 @@ class HeadField(nn.Module):
         self.sigma_layer = nn.Linear(shape.width, 1)
         self.rgb_layer = nn.Linear(shape.width, 3)
 
-    def blend(self, expressions: Tensor) -> Tensor:
+    def blend(self, expressions: Tensor) -> list[Tensor]:
         """Return the planes of expressions.
 
         Args:
             expressions: (F, E) embedded.
 
         Returns:
-            (F, 3, C, R, R) in channels-last memory, which bilinear reads prefer.
+            F times (3, C, R, R) in channels-last memory, which bilinear reads prefer.
         """
-        shape = self.shape
-        moving = torch.tensordot(expressions, self.basis_planes, 1)
-        planes = self.static_planes.new_empty(len(expressions), 3, shape.resolution, shape.resolution, shape.channels)
-        planes = planes.copy_(self.static_planes.permute(0, 2, 3, 1)).permute(0, 1, 4, 2, 3)
-        for plane, rows, columns in self.windows():
-            planes[:, plane, : shape.moving_channels, rows, columns] += moving[:, plane]
-        return planes
+        given = expressions, self.static_planes, self.basis_planes, self.windows()
+        return [planes.permute(0, 3, 1, 2) for planes in BlendPlanes.apply(*given)]  # type: ignore[no-untyped-call]
 
-    def windows(self) -> list[tuple[int, slice, slice]]:
+    def windows(self) -> list[Window]:
         """Return each plane's index with the rows and the columns that the expression blends."""
         starts = self.window.tolist()
         size = self.shape.moving_resolution

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,7 +13,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from renderer.compositing import composite, render_weights
-from renderer.kernels import gpu
+from renderer.head_field import HeadField
 from renderer.rays import head_space_rays
 from renderer.view import View
 from renderer.window import HeadWindow
@@ -92,8 +93,29 @@ def march(
     return rgb.view(height, width, 3), transmittance.view(height, width)
 
 
+def composite_rays(sigma: Tensor, deltas: Tensor, colours: Tensor) -> tuple[Tensor, Tensor]:
+    """Composite rays.
+
+    Args:
+        sigma: (N, S) density per centimetre.
+        deltas: (N, S) interval lengths in centimetres.
+        colours: (N, S, 3) in [0, 1].
+
+    Returns:
+        ``rgb`` (N, 3), premultiplied, and ``transmittance`` (N,).
+    """
+    weights, passed = render_weights(sigma, deltas)
+    return composite(weights, colours), passed
+
+
 def march_rays(
-    avatar: Avatar, planes: Tensor, rays_o: Tensor, rays_d: Tensor, edges: Tensor, fused: bool = False
+    avatar: Avatar,
+    planes: Tensor,
+    rays_o: Tensor,
+    rays_d: Tensor,
+    edges: Tensor,
+    read: Callable[[HeadField, Tensor, Tensor], Tensor] = HeadField.features,
+    add_up: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]] = composite_rays,
 ) -> tuple[Tensor, Tensor]:
     """Evaluate the head in the middle of each interval and composite.
 
@@ -103,7 +125,8 @@ def march_rays(
         rays_o: (1, 3) origin, head space.
         rays_d: (N, 3) directions.
         edges: (N, samples + 1) ascending ray parameters.
-        fused: whether `renderer.kernels.gpu` reads the planes and composites, forwards and backwards.
+        read: does what `HeadField.features` does.
+        add_up: does what `composite_rays` does.
 
     Returns:
         ``rgb`` (N, 3), premultiplied, and ``transmittance`` (N,).
@@ -113,13 +136,9 @@ def march_rays(
     points = rays_o + middles.unsqueeze(-1) * rays_d.unsqueeze(-2)
     views = (rays_d / lengths).unsqueeze(-2).expand_as(points)
     deltas = (edges[:, 1:] - edges[:, :-1]) * lengths
-    if fused:
-        features = gpu.read_planes(avatar.head, planes, points.reshape(-1, 3))
-        sigma, colours = avatar.head.decode(features, views.reshape(-1, 3), avatar.consistency_code)
-        return gpu.composite(sigma.view_as(middles), deltas, colours.view(*middles.shape, 3))
-    sigma, colours = avatar.head(planes, points.reshape(-1, 3), views.reshape(-1, 3), avatar.consistency_code)
-    weights, passed = render_weights(sigma.view_as(middles), deltas)
-    return composite(weights, colours.view(*middles.shape, 3)), passed
+    features = read(avatar.head, planes, points.reshape(-1, 3))
+    sigma, colours = avatar.head.decode(features, views.reshape(-1, 3), avatar.consistency_code)
+    return add_up(sigma.view_as(middles), deltas, colours.view(*middles.shape, 3))
 
 
 def finish(

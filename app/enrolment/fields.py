@@ -5,10 +5,12 @@ from typing import Any
 
 import torch
 
+from app.assets import cache_folder
 from app.enrolment.footage import EnrolmentFootage
 from app.enrolment.surface import head_surface
 from codec.embedding import Embedding
 from renderer.head_field import HeadFieldShape
+from renderer.kernels import cpu
 from renderer.paper.avatar import PaperShape
 from renderer.training.field_training import FieldTraining
 from renderer.training.paper_trainer import PaperTrainer, PaperTrainingSettings
@@ -27,6 +29,8 @@ def _fast(
     device: torch.device,
     perceptual: PerceptualLoss | None,
 ) -> Training:
+    if device.type == "cpu":
+        cpu.prepare(cache_folder() / "kernels")
     settings = TrainingSettings(consistency_code=consistency_code)
     shape = HeadFieldShape(expression=embedding.lower.numel())
     surface = head_surface(footage.calibration)

@@ -11,8 +11,6 @@ import logging
 import tempfile
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +20,7 @@ import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 from torch import Tensor
 
+from renderer.kernels.cpu_pool import side_by_side
 from renderer.rays import head_space_rays
 from renderer.stages import OPAQUE
 from renderer.view import View
@@ -29,6 +28,8 @@ from renderer.window import HeadWindow
 
 if TYPE_CHECKING:
     from renderer.avatar import Avatar
+    from renderer.head_field import HeadField
+    from renderer.occupancy import DensityGrid
 
 _log = logging.getLogger(__name__)
 _lock = threading.Lock()
@@ -61,12 +62,13 @@ def prepare(folder: Path) -> bool:
 
                 settings: Any = config
                 settings.CACHE_DIR = str(_cache(folder))
-                from renderer.kernels import cpu_finish, cpu_march, cpu_search, cpu_vector
+                from renderer.kernels import cpu_finish, cpu_march, cpu_planes, cpu_search, cpu_vector
             except Exception as error:  # Whatever a compiler complains of: there is another way to render.
                 _log.warning("rendering is not compiled on this machine, and slower: %s", error)
                 _compiled["failed"] = error
             else:
                 _compiled.update(search=cpu_search, march=cpu_march, finish=cpu_finish, vector=cpu_vector)
+                _compiled["planes"] = cpu_planes
         return ready()
 
 
@@ -209,6 +211,37 @@ def finish(
     return picture
 
 
+def reads(field: HeadField) -> bool:
+    """Return whether ``read_planes`` reads a field's planes."""
+    return ready() and field.box_min.device.type == "cpu" and field.shape.channels == HEAD_CHANNELS
+
+
+@torch.no_grad()
+def propose(grid: DensityGrid, rays_o: Tensor, rays_d: Tensor, samples: int, bins: int = 64) -> tuple[Tensor, Tensor]:
+    """Do what `DensityGrid.propose` does for rays of one origin (1, 3), displaced by the same random numbers."""
+    count = len(rays_d)
+    shifts = torch.rand(count, 1)
+    strata = torch.arange(samples + 1) + torch.rand(count, samples + 1)
+    edges, opacity = rays_d.new_empty(count, samples + 1), rays_d.new_empty(count)
+    given = (
+        *(_array(tensor) for tensor in (rays_o[0], rays_d, grid.density, grid.cells())),
+        _array(torch.stack((grid.box_min, grid.box_max))),
+        bins,
+        *(_array(tensor) for tensor in (shifts[:, 0], strata / (samples + 1), edges, opacity)),
+    )
+    bounds = [count * part // STRIPS for part in range(STRIPS + 1)]
+    side_by_side(lambda first, last: _compiled["search"].propose(*given, first, last), bounds[:-1], bounds[1:])
+    return edges, opacity
+
+
+def read_planes(field: HeadField, planes: Tensor, points: Tensor) -> Tensor:
+    """Do what `HeadField.features` does; gradients reach planes and points."""
+    texels = (field.shape.resolution - 1) / (field.box_max - field.box_min)
+    given = planes.permute(0, 2, 3, 1), points, torch.stack((field.box_min, texels))
+    features: Tensor = _compiled["planes"].ReadPlanes.apply(*given)
+    return features
+
+
 def pack(weights: Tensor) -> NDArray[Any]:
     """Return a layer's weights (64, I), I even, as the kernels read them.
 
@@ -246,14 +279,6 @@ def _in_strips(work: Callable[[int, int, Counts], None], rows: int, counts: Coun
     parts = 1 if threads == 1 or rows < 2 * threads else STRIPS * threads
     bounds = [rows * part // parts for part in range(parts + 1)]
     done = np.zeros((parts, 5), np.int64)
-    if parts == 1:
-        work(0, rows, done[0])
-    else:
-        list(_pool(threads).map(work, bounds[:-1], bounds[1:], done))
+    side_by_side(lambda part: work(bounds[part], bounds[part + 1], done[part]), list(range(parts)))
     if counts is not None:
         counts += done.sum(0)
-
-
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, "render")

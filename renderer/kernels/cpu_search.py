@@ -15,6 +15,121 @@ _HIT: Final = _F(1e-3)
 """Opacity from which a ray's intervals mean something."""
 
 
+@njit(inline="always")  # type: ignore[untyped-decorator]
+def _search_ray(
+    origin: Any,
+    ray: Any,
+    values: Any,
+    occupied: Any,
+    box: Any,
+    scale: Any,
+    size: Any,
+    shift: Any,
+    quantiles: Any,
+    weights: Any,
+    spread: Any,
+    edges: Any,
+) -> tuple[Any, Any]:
+    """Search one ray.
+
+    Args:
+        origin: (3,) head space.
+        ray: (3,) direction.
+        values: (voxels,) density per centimetre.
+        occupied: (voxels,) of `DensityGrid.cells`.
+        box: (2, 3) lower and upper corner of the grid.
+        scale: (3,) voxels a centimetre.
+        size: voxels a side.
+        shift: where in a bin it is looked up, 0.5 for its middle.
+        quantiles: (samples + 1,) of the weight, at which the intervals end.
+        weights: (bins + 2,), written; the first is 0.
+        spread: (bins,), written.
+        edges: (samples + 1,), written where the ray hits.
+
+    Returns:
+        The opacity, and how many lookups it took.
+    """
+    bins = len(spread)
+    limit = _F(size - 1)
+    down, behind = np.int64(size), np.int64(size * size)
+    near, far = _F(0.0), _F(1e30)
+    for axis in range(3):
+        direction = ray[axis]
+        if abs(direction) < _F(1e-9):
+            direction = _F(1e-9)
+        low = (box[0, axis] - origin[axis]) / direction
+        high = (box[1, axis] - origin[axis]) / direction
+        near, far = max(near, min(low, high)), min(far, max(low, high))
+    if far <= near:
+        return _F(0.0), 0
+    step = (far - near) / _F(bins)
+    start_x = (origin[0] + near * ray[0] - box[0, 0]) * scale[0]
+    start_y = (origin[1] + near * ray[1] - box[0, 1]) * scale[1]
+    start_z = (origin[2] + near * ray[2] - box[0, 2]) * scale[2]
+    step_x, step_y, step_z = step * ray[0] * scale[0], step * ray[1] * scale[1], step * ray[2] * scale[2]
+    length = step * math.sqrt(ray[0] * ray[0] + ray[1] * ray[1] + ray[2] * ray[2])
+    depth, before = _F(0.0), _F(1.0)
+    reached = 0
+    for index in range(bins):
+        middle = _F(index) + shift
+        px = min(max(start_x + middle * step_x, _F(0.0)), limit)
+        py = min(max(start_y + middle * step_y, _F(0.0)), limit)
+        pz = min(max(start_z + middle * step_z, _F(0.0)), limit)
+        ix, iy, iz = texel(px, size), texel(py, size), texel(pz, size)
+        at = iz * behind + iy * down + ix
+        reached = index + 2
+        if occupied[at] == 0:
+            weights[index + 1] = _F(0.0)
+            continue
+        fx, fy, fz = px - _F(ix), py - _F(iy), pz - _F(iz)
+        a = values[at] + fx * (values[at + 1] - values[at])
+        b = values[at + down] + fx * (values[at + down + 1] - values[at + down])
+        front = a + fy * (b - a)
+        at += behind
+        a = values[at] + fx * (values[at + 1] - values[at])
+        b = values[at + down] + fx * (values[at + down + 1] - values[at + down])
+        found = front + fz * (a + fy * (b - a) - front)
+        weight = _F(0.0)
+        if found > _F(0.0):
+            depth += found * length
+            passed = exp(-depth)
+            weight = before - passed
+            before = passed
+        weights[index + 1] = weight
+        if depth > _BLOCKED:
+            break
+    for index in range(reached, bins + 2):
+        weights[index] = _F(0.0)
+    if _F(1.0) - before <= _HIT:
+        return _F(1.0) - before, reached - 1
+    total = _F(0.0)
+    for index in range(bins):
+        widest = max(max(weights[index], weights[index + 1]), weights[index + 2])
+        if widest > _F(1e-3):
+            widest += _F(0.01)
+        spread[index] = widest
+        total += widest
+    inverse = _F(1.0) / max(total, _F(1e-9))
+    index, lower, upper = 0, _F(0.0), spread[0] * inverse
+    for edge in range(len(edges)):
+        quantile = quantiles[edge]
+        while upper <= quantile and index < bins - 1:
+            index += 1
+            lower, upper = upper, upper + spread[index] * inverse
+        inside = min(max((quantile - lower) / max(upper - lower, _F(1e-9)), _F(0.0)), _F(1.0))
+        edges[edge] = near + step * (_F(index) + inside)
+    return _F(1.0) - before, reached - 1
+
+
+@njit(inline="always")  # type: ignore[untyped-decorator]
+def _scale(box: Any, size: Any) -> Any:
+    """Return the voxels a centimetre (3,)."""
+    scale = np.empty(3, np.float32)
+    for axis in range(3):
+        scale[axis] = _F(size - 1) / (box[1, axis] - box[0, axis])
+    return scale
+
+
 @njit(
     types.void(
         types.float32[:, :, ::1],
@@ -61,13 +176,11 @@ def search(
     """
     top, left, height, width, side, first, last = window
     size = density.shape[0]
-    values, occupied = density.reshape(-1), cells.reshape(-1)
+    values, occupied, scale = density.reshape(-1), cells.reshape(-1), _scale(box, size)
     samples = edges.shape[1] - 1
-    limit = _F(size - 1)
-    down, behind = np.int64(size), np.int64(size * size)
-    scale_x = limit / (box[1, 0] - box[0, 0])
-    scale_y = limit / (box[1, 1] - box[0, 1])
-    scale_z = limit / (box[1, 2] - box[0, 2])
+    quantiles = np.empty(samples + 1, np.float32)
+    for edge in range(samples + 1):
+        quantiles[edge] = _F(edge) * (_F(1.0) - _F(1e-5)) / _F(samples)
     weights = np.zeros(bins + 2, np.float32)
     spread = np.empty(bins, np.float32)
     ray = np.empty(3, np.float32)
@@ -86,72 +199,76 @@ def search(
             ray[0] = dx * pose[3] + dy * pose[6] + dz * pose[9]
             ray[1] = dx * pose[4] + dy * pose[7] + dz * pose[10]
             ray[2] = dx * pose[5] + dy * pose[8] + dz * pose[11]
-            near, far = _F(0.0), _F(1e30)
-            for axis in range(3):
-                direction = ray[axis]
-                if abs(direction) < _F(1e-9):
-                    direction = _F(1e-9)
-                low = (box[0, axis] - pose[axis]) / direction
-                high = (box[1, axis] - pose[axis]) / direction
-                near, far = max(near, min(low, high)), min(far, max(low, high))
-            opacity[row, column] = _F(0.0)
-            if far <= near:
-                continue
-            step = (far - near) / _F(bins)
-            start_x = (pose[0] + near * ray[0] - box[0, 0]) * scale_x
-            start_y = (pose[1] + near * ray[1] - box[0, 1]) * scale_y
-            start_z = (pose[2] + near * ray[2] - box[0, 2]) * scale_z
-            step_x, step_y, step_z = step * ray[0] * scale_x, step * ray[1] * scale_y, step * ray[2] * scale_z
-            length = step * math.sqrt(ray[0] * ray[0] + ray[1] * ray[1] + ray[2] * ray[2])
-            depth, before = _F(0.0), _F(1.0)
-            reached = 0
-            for index in range(bins):
-                middle = _F(index) + _F(0.5)
-                px = min(max(start_x + middle * step_x, _F(0.0)), limit)
-                py = min(max(start_y + middle * step_y, _F(0.0)), limit)
-                pz = min(max(start_z + middle * step_z, _F(0.0)), limit)
-                ix, iy, iz = texel(px, size), texel(py, size), texel(pz, size)
-                at = iz * behind + iy * down + ix
-                reached = index + 2
-                if occupied[at] == 0:
-                    weights[index + 1] = _F(0.0)
-                    continue
-                fx, fy, fz = px - _F(ix), py - _F(iy), pz - _F(iz)
-                a = values[at] + fx * (values[at + 1] - values[at])
-                b = values[at + down] + fx * (values[at + down + 1] - values[at + down])
-                front = a + fy * (b - a)
-                at += behind
-                a = values[at] + fx * (values[at + 1] - values[at])
-                b = values[at + down] + fx * (values[at + down + 1] - values[at + down])
-                found = front + fz * (a + fy * (b - a) - front)
-                weight = _F(0.0)
-                if found > _F(0.0):
-                    depth += found * length
-                    passed = exp(-depth)
-                    weight = before - passed
-                    before = passed
-                weights[index + 1] = weight
-                if depth > _BLOCKED:
-                    break
-            counts[0] += reached - 1
-            for index in range(reached, bins + 2):
-                weights[index] = _F(0.0)
-            opacity[row, column] = _F(1.0) - before
-            if _F(1.0) - before <= _HIT:
-                continue
-            total = _F(0.0)
-            for index in range(bins):
-                widest = max(max(weights[index], weights[index + 1]), weights[index + 2])
-                if widest > _F(1e-3):
-                    widest += _F(0.01)
-                spread[index] = widest
-                total += widest
-            inverse = _F(1.0) / max(total, _F(1e-9))
-            index, lower, upper = 0, _F(0.0), spread[0] * inverse
-            for edge in range(samples + 1):
-                quantile = _F(edge) * (_F(1.0) - _F(1e-5)) / _F(samples)
-                while upper <= quantile and index < bins - 1:
-                    index += 1
-                    lower, upper = upper, upper + spread[index] * inverse
-                inside = min(max((quantile - lower) / max(upper - lower, _F(1e-9)), _F(0.0)), _F(1.0))
-                edges[row * columns + column, edge] = near + step * (_F(index) + inside)
+            place = edges[row * columns + column]
+            opacity[row, column], lookups = _search_ray(
+                pose, ray, values, occupied, box, scale, size, _F(0.5), quantiles, weights, spread, place
+            )
+            counts[0] += lookups
+
+
+@njit(
+    types.void(
+        types.float32[::1],
+        types.float32[:, ::1],
+        types.float32[:, :, ::1],
+        types.uint8[:, :, ::1],
+        types.float32[:, ::1],
+        types.int64,
+        types.float32[::1],
+        types.float32[:, ::1],
+        types.float32[:, ::1],
+        types.float32[::1],
+        types.int64,
+        types.int64,
+    ),
+    nogil=True,
+    cache=True,
+    fastmath=FAST,
+    error_model="numpy",
+)  # type: ignore[untyped-decorator]
+def propose(
+    origin: Any,
+    directions: Any,
+    density: Any,
+    cells: Any,
+    box: Any,
+    bins: Any,
+    shifts: Any,
+    quantiles: Any,
+    edges: Any,
+    opacity: Any,
+    first: Any,
+    last: Any,
+) -> None:
+    """Search some rays of one origin, displaced at random (`DensityGrid.propose`).
+
+    Args:
+        origin: (3,) head space.
+        directions: (N, 3), head space.
+        density: as for `search`; likewise ``cells``, ``box`` and ``bins``.
+        shifts: (N,) where in its bins each ray is looked up, in [0, 1).
+        quantiles: (N, samples + 1) of each ray's weight, ascending.
+        edges: (N, samples + 1), written: ray parameters, which mean nothing where the opacity is below 1e-3.
+        opacity: (N,), written.
+        first: of the rays.
+        last: the one behind them.
+    """
+    size = density.shape[0]
+    values, occupied, scale = density.reshape(-1), cells.reshape(-1), _scale(box, size)
+    weights = np.zeros(bins + 2, np.float32)
+    spread = np.empty(bins, np.float32)
+    for ray in range(first, last):
+        opacity[ray], _ = _search_ray(
+            origin,
+            directions[ray],
+            values,
+            occupied,
+            box,
+            scale,
+            size,
+            shifts[ray],
+            quantiles[ray],
+            weights,
+            spread,
+            edges[ray],
+        )

@@ -23,7 +23,7 @@ def blend(
 
     Args:
         expression: (E,).
-        static: (3, CHANNELS, size, size).
+        static: (3, size, size, CHANNELS).
         basis: (E, 3, MOVING, moving_size, moving_size).
         window: (3,) int64, first texel along x, y, z of the window in which the expression acts.
         planes: (3, size, size, CHANNELS), written.
@@ -39,7 +39,8 @@ def blend(
     texel = (tl.program_id(0) * TEXELS + tl.arange(0, TEXELS))[:, None]
     channel = tl.arange(0, PADDED)[None, :]
     mask = (texel < size * size) & (channel < CHANNELS)
-    value = tl.load(static + (plane * CHANNELS + channel) * size * size + texel, mask, 0.0)
+    place = (plane * size * size + texel) * CHANNELS + channel
+    value = tl.load(static + place, mask, 0.0)
     # Axes of the planes: (x, y), (z, y), (x, z).
     first_column = tl.load(window + tl.where(plane == 1, 2, 0)).to(tl.int32)
     first_row = tl.load(window + tl.where(plane == 2, 2, 1)).to(tl.int32)
@@ -47,8 +48,8 @@ def blend(
     moves = (column >= 0) & (column < moving_size) & (row >= 0) & (row < moving_size) & (texel < size * size)
     if tl.max(moves.to(tl.int32)) > 0:
         moving = moves & (channel < MOVING)
-        place = basis + ((plane * MOVING + channel) * moving_size + row) * moving_size + column
+        moved = basis + ((plane * MOVING + channel) * moving_size + row) * moving_size + column
         stride = 3 * MOVING * moving_size * moving_size
         for index in range(EXPRESSIONS):
-            value += tl.load(expression + index) * tl.load(place + index * stride, moving, 0.0)
-    tl.store(planes + (plane * size * size + texel) * CHANNELS + channel, value, mask)
+            value += tl.load(expression + index) * tl.load(moved + index * stride, moving, 0.0)
+    tl.store(planes + place, value, mask)

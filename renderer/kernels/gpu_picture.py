@@ -178,7 +178,7 @@ def blend(head: HeadField, expression: Tensor) -> Tensor:
         "blend",
         (_parts(size * size, TEXELS), 3),
         _floats(expression),
-        head.static_planes,
+        head.static_planes.permute(0, 2, 3, 1).contiguous(),
         head.basis_planes,
         head.window,
         planes,

@@ -119,7 +119,8 @@ class FieldTraining(ABC, Generic[P]):
         for index, moments in self._optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
         tensors["steps"] = torch.tensor(self.steps)
-        return {name: value.detach().cpu().clone() for name, value in tensors.items()}
+        plain = torch.contiguous_format
+        return {name: value.detach().cpu().clone(memory_format=plain) for name, value in tensors.items()}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Go on from a ``state``.
@@ -141,4 +142,9 @@ class FieldTraining(ABC, Generic[P]):
         state = self._optimiser.state_dict()
         state["state"] = moments
         self._optimiser.load_state_dict(state)
+        for parameter, found in self._optimiser.state.items():
+            for name, value in found.items():
+                if value.shape == parameter.shape:
+                    # In the memory order of the parameter, which the fused update takes for granted.
+                    found[name] = torch.empty_like(parameter).copy_(value)
         self.steps = int(tensors["steps"])

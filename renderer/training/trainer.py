@@ -168,7 +168,7 @@ class Trainer(FieldTraining[Avatar]):
         expressions = expressions + torch.randn_like(expressions) * settings.expression_noise
         photometric = torch.zeros(())
         coverage = torch.zeros(())
-        blended = avatar.head.blend(expressions).unbind(0)
+        blended = avatar.head.blend(expressions)
         geometry = torch.zeros(())
         if self.steps < settings.geometry_steps:
             geometry = (1.0 - self.steps / settings.geometry_steps) * self._geometry_loss(blended[0])
@@ -190,17 +190,24 @@ class Trainer(FieldTraining[Avatar]):
             if index == patched:
                 appearance = self._appearance_loss(rgb, target)
         self._optimiser.zero_grad(set_to_none=True)
-        smooth = torch.zeros(())
+        (photometric + appearance + settings.coverage * coverage + geometry).backward()  # type: ignore[no-untyped-call]
         if settings.smoothness > 0.0:
-            basis = avatar.head.basis_planes
-            first = int(torch.randint(len(basis) - len(basis) // 10 + 1, (1,)))
-            smooth = 10.0 * settings.smoothness * roughness(basis[first : first + len(basis) // 10])
-        (photometric + appearance + settings.coverage * coverage + geometry + smooth).backward()  # type: ignore[no-untyped-call]
+            self._smooth_basis()
         self._optimiser.step()
         if self.steps % settings.grid_interval == 0:
             self._update_grid()
         self.steps += 1
         return float(photometric.detach())
+
+    def _smooth_basis(self) -> None:
+        """Add the gradient of the roughness of a tenth of the expression's planes, and of no others."""
+        basis = self.avatar.head.basis_planes
+        tenth = len(basis) // 10
+        first = int(torch.randint(len(basis) - tenth + 1, (1,)))
+        chosen = basis.detach()[first : first + tenth].requires_grad_()
+        (gradient,) = torch.autograd.grad(10.0 * self.settings.smoothness * roughness(chosen), chosen)
+        assert basis.grad is not None
+        basis.grad[first : first + tenth] += gradient
 
     def _appearance_loss(self, rgb: Tensor, target: Tensor) -> Tensor:
         """Return how differently people see two square pictures of colours (N, 3), row by row."""
@@ -266,6 +273,7 @@ class Trainer(FieldTraining[Avatar]):
         density = grid.density.view(-1)
         where = self._voxels[chosen]
         density[where] = torch.maximum(density[where], sigma)
+        grid.forget()
 
     def settle(self) -> None:
         """Sharpen the density grid at the end of the training; see `renderer.training.settling`."""

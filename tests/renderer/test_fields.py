@@ -12,7 +12,7 @@ POSE = (turned(0.1, 0.05), torch.tensor([0.5, 1.0, -60.0]), torch.tensor([0.02, 
 def test_planes_are_static_planes_plus_the_combination_of_the_basis() -> None:
     head = small_avatar().head
     expressions = torch.randn(2, 30)
-    planes = head.blend(expressions)
+    planes = torch.stack(head.blend(expressions))
     moving = torch.einsum("fe,epcyx->fpcyx", expressions, head.basis_planes)
     expected = head.static_planes.expand(2, -1, -1, -1, -1).clone()
     # Axes (column, row) of the planes are (x, y), (z, y), (x, z); the window starts at texel (8, 8, 16) of (x, y, z).
