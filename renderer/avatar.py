@@ -136,7 +136,7 @@ class Avatar(Portrait):
         rotation: Tensor,
         translation: Tensor,
         samples: int,
-        jitter: bool = False,
+        jitter: torch.Generator | None = None,
         backend: Backend = "auto",
     ) -> tuple[Tensor, Tensor]:
         """March camera rays through the head (paper eq. 2, 3).
@@ -147,7 +147,7 @@ class Avatar(Portrait):
             rotation: (3, 3) head space to camera space.
             translation: (3,) cm.
             samples: field evaluations a ray.
-            jitter: displace samples at random.
+            jitter: of the random numbers by which samples are displaced, as training needs.
             backend: "triton" searches where jittered, reads the planes and composites with `renderer.kernels.gpu`,
                 "compiled" searches where jittered and reads with `renderer.kernels.cpu`, "torch" does without; "auto"
                 takes the first of them that has been prepared and reads such planes.
@@ -164,9 +164,9 @@ class Avatar(Portrait):
             fused = gpu.ready(directions.device, training=True)
             backend = "triton" if fused else "compiled" if cpu.reads(self.head) else "torch"
         rays_o, rays_d = head_space_rays(directions, rotation, translation)
-        if jitter and backend != "torch":
+        if jitter is not None and backend != "torch":
             propose = gpu.propose if backend == "triton" else cpu.propose
-            edges, opacity = propose(self.grid, rays_o, rays_d, samples)
+            edges, opacity = propose(self.grid, rays_o, rays_d, samples, jitter)
         else:
             edges, opacity = self.grid.propose(rays_o, rays_d, samples, jitter=jitter)
         hits = torch.nonzero(opacity > 1e-3).squeeze(-1)

@@ -72,7 +72,7 @@ class DensityGrid(nn.Module):
 
     @torch.no_grad()
     def propose(
-        self, rays_o: Tensor, rays_d: Tensor, samples: int, bins: int = 64, jitter: bool = False
+        self, rays_o: Tensor, rays_d: Tensor, samples: int, bins: int = 64, jitter: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
         """Search rays and split the part worth rendering into intervals.
 
@@ -81,7 +81,7 @@ class DensityGrid(nn.Module):
             rays_d: (N, 3) directions.
             samples: intervals a ray.
             bins: lookups a ray.
-            jitter: displace bins and intervals at random, as training needs.
+            jitter: of the random numbers by which bins and intervals are displaced, as training needs.
 
         Returns:
             ``edges`` (N, samples + 1) ascending ray parameters, and ``opacity`` (N,) as the grid sees it; rays with
@@ -92,8 +92,9 @@ class DensityGrid(nn.Module):
         steps = torch.linspace(0.0, 1.0, bins + 1, device=rays_d.device)
         edges = nears[:, None] + steps * (fars - nears)[:, None]
         middles = 0.5 * (edges[:, 1:] + edges[:, :-1])
-        if jitter:
-            middles = middles + (torch.rand_like(middles[:, :1]) - 0.5) * (edges[:, 1:] - edges[:, :-1])
+        if jitter is not None:
+            shift = torch.rand(len(middles), 1, generator=jitter, device=middles.device)
+            middles = middles + (shift - 0.5) * (edges[:, 1:] - edges[:, :-1])
         points = rays_o.unsqueeze(-2) + middles.unsqueeze(-1) * rays_d.unsqueeze(-2)
         deltas = (edges[:, 1:] - edges[:, :-1]) * rays_d.norm(dim=-1, keepdim=True)
         depth = torch.cumsum(self.read(points) * deltas, -1)
@@ -103,5 +104,7 @@ class DensityGrid(nn.Module):
         padded = F.pad(weights, (1, 1))
         spread = torch.maximum(torch.maximum(padded[:, :-2], padded[:, 2:]), weights)
         spread = spread + 0.01 * (spread > 1e-3)
-        noise = torch.rand(len(spread), samples + 1, device=spread.device) if jitter else None
+        noise = None
+        if jitter is not None:
+            noise = torch.rand(len(spread), samples + 1, generator=jitter, device=spread.device)
         return sample_intervals(edges, spread, samples, noise), 1.0 - passed[:, -1]

@@ -217,11 +217,13 @@ def reads(field: HeadField) -> bool:
 
 
 @torch.no_grad()
-def propose(grid: DensityGrid, rays_o: Tensor, rays_d: Tensor, samples: int, bins: int = 64) -> tuple[Tensor, Tensor]:
+def propose(
+    grid: DensityGrid, rays_o: Tensor, rays_d: Tensor, samples: int, jitter: torch.Generator, bins: int = 64
+) -> tuple[Tensor, Tensor]:
     """Do what `DensityGrid.propose` does for rays of one origin (1, 3), displaced by the same random numbers."""
     count = len(rays_d)
-    shifts = torch.rand(count, 1)
-    strata = torch.arange(samples + 1) + torch.rand(count, samples + 1)
+    shifts = torch.rand(count, 1, generator=jitter)
+    strata = torch.arange(samples + 1) + torch.rand(count, samples + 1, generator=jitter)
     edges, opacity = rays_d.new_empty(count, samples + 1), rays_d.new_empty(count)
     given = (
         *(_array(tensor) for tensor in (rays_o[0], rays_d, grid.density, grid.cells())),

@@ -89,7 +89,7 @@ def _try_rendering(avatar: Avatar) -> None:
 def _try_training(avatar: Avatar) -> None:
     """Search a ray, march it and go back."""
     shape, device = avatar.head.shape, avatar.background.device
-    propose(avatar.grid, torch.zeros(1, 3, device=device), torch.ones(1, 3, device=device), 4)
+    propose(avatar.grid, torch.zeros(1, 3, device=device), torch.ones(1, 3, device=device), 4, torch.Generator(device))
     planes = torch.zeros(3, shape.resolution, shape.resolution, shape.channels, device=device, requires_grad=True)
     points = torch.zeros(2, 3, device=device, requires_grad=True)
     features = read_planes(avatar.head, planes.permute(0, 3, 1, 2), points)
@@ -108,13 +108,16 @@ def supports(avatar: Avatar) -> bool:
 
 
 @torch.no_grad()
-def propose(grid: DensityGrid, rays_o: Tensor, rays_d: Tensor, samples: int, bins: int = 64) -> tuple[Tensor, Tensor]:
+def propose(
+    grid: DensityGrid, rays_o: Tensor, rays_d: Tensor, samples: int, jitter: torch.Generator, bins: int = 64
+) -> tuple[Tensor, Tensor]:
     """Do what `DensityGrid.propose` does for rays of one origin (1, 3), displaced by the same random numbers."""
     from renderer.kernels.gpu_propose import propose as kernel
 
     count, device = len(rays_d), rays_d.device
-    shift = torch.rand(count, 1, device=device)
-    strata = torch.arange(samples + 1, device=device) + torch.rand(count, samples + 1, device=device)
+    shift = torch.rand(count, 1, generator=jitter, device=device)
+    noise = torch.rand(count, samples + 1, generator=jitter, device=device)
+    strata = torch.arange(samples + 1, device=device) + noise
     edges, opacity = rays_d.new_empty(count, samples + 1), rays_d.new_empty(count)
     if count:
         with current(device):

@@ -1,6 +1,7 @@
 """Optimisation of one person's fields on enrolment footage."""
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -28,6 +29,7 @@ from renderer.training.losses import coverage_loss, photometric_loss, roughness,
 from renderer.training.perceptual import PerceptualLoss
 from renderer.training.pixel_choice import PixelChoice
 from renderer.training.settling import settle_grid, settle_torso
+from renderer.training.threads import frame_threads
 from renderer.view import within
 
 
@@ -150,11 +152,15 @@ class Trainer(FieldTraining[Avatar]):
             weight_decay=0.0,
             fused=True,
         )
+        moved = {id(head.static_planes), id(head.basis_planes)}
+        self._shared = [each for each in self.avatar.parameters() if each.requires_grad and id(each) not in moved]
+        self._threads = frame_threads(settings.frames) if self.device.type == "cpu" else None
         self._rates = [group["lr"] for group in self._optimiser.param_groups]
 
     def step(self, progress: float) -> float:
         """See `FieldTraining.step`; the learning rates fall along a cosine."""
-        with self.device:
+        # Where it is the CPU, which is what torch takes anyhow, saying so would take a tenth of the step.
+        with self.device if self.device.type != "cpu" else nullcontext():
             return self._step(progress)
 
     def _step(self, progress: float) -> float:
@@ -166,38 +172,63 @@ class Trainer(FieldTraining[Avatar]):
         chosen = torch.randint(len(self.footage), (settings.frames,))
         expressions = self.embedding(self.footage.expressions[chosen])
         expressions = expressions + torch.randn_like(expressions) * settings.expression_noise
-        photometric = torch.zeros(())
-        coverage = torch.zeros(())
         blended = avatar.head.blend(expressions)
-        geometry = torch.zeros(())
-        if self.steps < settings.geometry_steps:
-            geometry = (1.0 - self.steps / settings.geometry_steps) * self._geometry_loss(blended[0])
-        appearance = torch.zeros(())
-        patched = settings.frames - 1 if progress >= settings.patches_from else None
-        for index, (frame, expression, planes) in enumerate(
-            zip(chosen.tolist(), expressions.detach(), blended, strict=True)
-        ):
-            if index == patched:
-                pixels = self._pixels.patch(frame, self._patch)
-            else:
-                pixels = self._pixels.scattered(frame, settings.rays)
-            rgb, head_opacity, opacity = self._render(expression, planes, frame, pixels)
-            target = self.footage.images[frame].view(-1, 3)[pixels].float() / 255.0
-            mask = self.footage.masks[frame].flatten()[pixels]
-            photometric = photometric + photometric_loss(rgb, target) / settings.frames
-            is_head, is_person = (mask == HEAD).float(), (mask != BACKGROUND).float()
-            coverage = coverage + coverage_loss(head_opacity, opacity, is_head, is_person) / settings.frames
-            if index == patched:
-                appearance = self._appearance_loss(rgb, target)
         self._optimiser.zero_grad(set_to_none=True)
-        (photometric + appearance + settings.coverage * coverage + geometry).backward()  # type: ignore[no-untyped-call]
+        patches = [progress >= settings.patches_from and index == settings.frames - 1 for index in range(len(chosen))]
+        seeds = torch.randint(1 << 62, (len(chosen),)).tolist()
+        given = chosen.tolist(), expressions.detach(), (planes.detach() for planes in blended), patches, seeds
+        run = map if self._threads is None else self._threads.map
+        photometric, slopes, others = zip(*run(self._frame_gradients, *given), strict=True)
+        torch.autograd.backward(blended, slopes)
+        for parameter, gradients in zip(self._shared, zip(*others, strict=True), strict=True):
+            found = [gradient for gradient in gradients if gradient is not None]
+            parameter.grad = sum(found[1:], found[0]) if found else None
+        if self.steps < settings.geometry_steps:
+            share = 1.0 - self.steps / settings.geometry_steps
+            (share * self._geometry_loss(avatar.head.blend(expressions.detach()[:1])[0])).backward()  # type: ignore[no-untyped-call]
         if settings.smoothness > 0.0:
             self._smooth_basis()
         self._optimiser.step()
         if self.steps % settings.grid_interval == 0:
             self._update_grid()
         self.steps += 1
-        return float(photometric.detach())
+        return math.fsum(photometric)
+
+    def _frame_gradients(
+        self, frame: int, expression: Tensor, planes: Tensor, patch: bool, seed: int
+    ) -> tuple[float, Tensor, tuple[Tensor | None, ...]]:
+        """Return what a frame has to say; frames are asked side by side.
+
+        Args:
+            frame: of the footage.
+            expression: (E,) embedded.
+            planes: (3, C, R, R) blended for it.
+            patch: whether to look at a square, also as people do, and not at scattered pixels.
+            seed: of its random numbers.
+
+        Returns:
+            Its photometric loss, and the gradients of all its losses by planes (3, C, R, R) and by what frames share.
+        """
+        settings = self.settings
+        random = torch.Generator(self.device).manual_seed(seed)
+        planes.requires_grad_()
+        if patch:
+            pixels = self._pixels.patch(frame, self._patch, random)
+        else:
+            pixels = self._pixels.scattered(frame, settings.rays, random)
+        rgb, head_opacity, opacity = self._render(expression, planes, frame, pixels, random)
+        target = self.footage.images[frame].view(-1, 3)[pixels].float() / 255.0
+        mask = self.footage.masks[frame].flatten()[pixels]
+        photometric = photometric_loss(rgb, target) / settings.frames
+        is_head, is_person = (mask == HEAD).float(), (mask != BACKGROUND).float()
+        coverage = coverage_loss(head_opacity, opacity, is_head, is_person) / settings.frames
+        loss = photometric + settings.coverage * coverage
+        if patch:
+            loss = loss + self._appearance_loss(rgb, target)
+        slopes, *others = torch.autograd.grad(loss, [planes, *self._shared], allow_unused=True)
+        # Where no ray meets the head, its planes have no part in the picture.
+        slopes = torch.zeros_like(planes) if slopes is None else slopes
+        return float(photometric.detach()), slopes, tuple(others)
 
     def _smooth_basis(self) -> None:
         """Add the gradient of the roughness of a tenth of the expression's planes, and of no others."""
@@ -231,7 +262,9 @@ class Trainer(FieldTraining[Avatar]):
         target = torch.sigmoid(-(self._distances[self._voxels[chosen]] - 0.3) / 0.15)
         return ((1.0 - torch.exp(-sigma)) - target).square().mean()
 
-    def _render(self, expression: Tensor, planes: Tensor, frame: int, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _render(
+        self, expression: Tensor, planes: Tensor, frame: int, pixels: Tensor, random: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Return colour (N, 3), head opacity (N,) and opacity (N,) of pixels of a training frame."""
         avatar, footage = self.avatar, self.footage
         rotation, translation = footage.rotations[frame], footage.translations[frame]
@@ -242,8 +275,9 @@ class Trainer(FieldTraining[Avatar]):
         # A pose can only be wrong against a shape that stands.
         if self.steps >= self.settings.geometry_steps:
             rotation, translation = avatar.pose_correction(expression, rotation, translation)
-        head, passed = avatar.render_head(planes, directions, rotation, translation, samples, jitter=True)
-        condition = condition + torch.randn_like(condition) * self.settings.condition_noise
+        head, passed = avatar.render_head(planes, directions, rotation, translation, samples, random)
+        noise = torch.randn(condition.shape, generator=random, device=condition.device)
+        condition = condition + noise * self.settings.condition_noise
         torso, alpha = avatar.torso(self._uv[pixels], motion, condition, avatar.consistency_code)
         alpha = alpha * self._torso_extent[pixels]
         behind = self._background(frame, pixels)

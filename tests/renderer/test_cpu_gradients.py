@@ -26,10 +26,8 @@ def test_jittered_search(samples: int) -> None:
     grid = usual_avatar().grid
     directions = torch.cat((torch.rand(60, 2) * 0.5 - 0.25, torch.full((60, 1), -1.0)), 1)
     rays = torch.tensor([[0.5, -1.0, 60.0]]), directions
-    torch.manual_seed(3)
-    edges, opacity = grid.propose(*rays, samples, jitter=True)
-    torch.manual_seed(3)
-    found_edges, found_opacity = cpu.propose(grid, *rays, samples)
+    edges, opacity = grid.propose(*rays, samples, jitter=torch.Generator().manual_seed(3))
+    found_edges, found_opacity = cpu.propose(grid, *rays, samples, torch.Generator().manual_seed(3))
     assert 0.2 < float((opacity > 0.5).float().mean()) < 0.9
     assert torch.allclose(found_opacity, opacity, atol=1e-4)
     apart = (found_edges - edges)[opacity > 2e-3].abs()
@@ -40,7 +38,7 @@ def test_jittered_search(samples: int) -> None:
 
 def test_no_ray_is_no_trouble() -> None:
     avatar = usual_avatar()
-    edges, opacity = cpu.propose(avatar.grid, torch.zeros(1, 3), torch.zeros(0, 3), 4)
+    edges, opacity = cpu.propose(avatar.grid, torch.zeros(1, 3), torch.zeros(0, 3), 4, torch.Generator())
     assert (edges.shape, opacity.shape) == ((0, 5), (0,))
     planes = avatar.head.blend(torch.zeros(1, 30))[0].requires_grad_()
     features = cpu.read_planes(avatar.head, planes, torch.zeros(0, 3))

@@ -7,23 +7,22 @@ from renderer.training.pixel_choice import PixelChoice
 from tests.renderer.scenes import ball_footage, ball_surface
 
 FOOTAGE = ball_footage(6, 64)
+RANDOM = torch.Generator().manual_seed(0)
 
 
 def test_scattered_pixels_are_mostly_of_the_person() -> None:
-    torch.manual_seed(0)
     choice = PixelChoice(FOOTAGE, ball_surface())
-    pixels = choice.scattered(2, 2000)
+    pixels = choice.scattered(2, 2000, RANDOM)
     assert 1950 <= len(pixels) <= 2000
     masks = FOOTAGE.masks[2].flatten()
     assert (masks[pixels] == HEAD).float().mean() > 1.4 * (masks == HEAD).float().mean()
 
 
 def test_a_patch_is_a_square_within_the_frame_about_the_person() -> None:
-    torch.manual_seed(0)
     choice = PixelChoice(FOOTAGE, ball_surface())
     shown = []
     for _ in range(50):
-        patch = choice.patch(1, 16).view(16, 16)
+        patch = choice.patch(1, 16, RANDOM).view(16, 16)
         rows, columns = patch // 64, patch % 64
         assert (rows == rows[:, :1]).all()
         assert (columns == columns[:1]).all()
@@ -39,5 +38,5 @@ def test_a_patch_may_be_the_whole_frame_and_a_frame_without_a_person_has_patches
     footage = FOOTAGE.select(slice(0, 2))
     footage.masks[0] = BACKGROUND
     choice = PixelChoice(footage, ball_surface())
-    assert torch.equal(choice.patch(1, 64), torch.arange(64 * 64))
-    assert len(choice.patch(0, 8)) == 64
+    assert torch.equal(choice.patch(1, 64, RANDOM), torch.arange(64 * 64))
+    assert len(choice.patch(0, 8, RANDOM)) == 64

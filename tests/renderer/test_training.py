@@ -79,6 +79,20 @@ def test_a_training_goes_on_from_its_state() -> None:
     assert second.steps == 5
 
 
+def test_two_threads_do_what_one_does() -> None:
+    before = torch.get_num_threads()
+    losses = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            training = trainer()
+            torch.manual_seed(5)
+            losses.append([training.step(0.5) for _ in range(6)])
+    finally:
+        torch.set_num_threads(before)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
 def test_quality_of_a_known_error() -> None:
     real = torch.full((8, 8, 3), 100, dtype=torch.uint8)
     picture = real.clone()
