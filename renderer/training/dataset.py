@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from renderer.camera import Camera, project
+from renderer.camera import Camera
 
 BACKGROUND, BODY, HEAD = 0, 1, 2
 """Values of the segmentation: what is behind the person, torso with neck and clothes, head with hair."""
@@ -150,47 +150,3 @@ class HeadSurface:
         arm = points - self.points[nearest]
         along = (arm * self.normals[nearest]).sum(-1)
         return torch.where(along < 0, -arm.norm(dim=-1), arm.norm(dim=-1)), self.reach[nearest]
-
-
-INSIDE_DEPTH = 4.0
-"""Centimetres below the skin model at which nothing is ever seen."""
-
-
-def carve_hull(footage: Footage, points: Tensor, views: int = 60, tolerance: float = 0.04) -> Tensor:
-    """Return which points of head space lie inside the head's silhouette in nearly every view.
-
-    Args:
-        footage: frames with masks and poses.
-        points: (N, 3) head space, cm.
-        views: how many frames to look at.
-        tolerance: share of views in which a point may fall outside; a few masks and poses are always wrong.
-
-    Returns:
-        (N,) bool. A point that leaves the picture counts as outside: nothing is known of it.
-    """
-    chosen = torch.linspace(0, len(footage) - 1, min(views, len(footage))).long()
-    size = footage.images.shape[1]
-    heads = dilate(footage.masks[chosen] == HEAD, max(2, size // 64))
-    outside = torch.zeros(len(points))
-    camera = footage.camera
-    for frame, head in zip(chosen.tolist(), heads, strict=True):
-        uv = project(camera, points @ footage.rotations[frame].T + footage.translations[frame])
-        column, row = (uv * size).long().unbind(-1)
-        visible = (column >= 0) & (column < size) & (row >= 0) & (row < size)
-        inside = head[row.clamp(0, size - 1), column.clamp(0, size - 1)]
-        outside += (~(visible & inside)).float()
-    return outside <= tolerance * len(chosen)
-
-
-def head_box(footage: Footage, surface: HeadSurface) -> tuple[Tensor, Tensor]:
-    """Return the lower and the upper corner (3,), head space, cm, of a box that fits the head tightly."""
-    points = surface.points
-    axes = [
-        torch.linspace(float(low) - 5.0, float(high) + 5.0, 32)
-        for low, high in zip(points.amin(0), points.amax(0), strict=True)
-    ]
-    centres = torch.cartesian_prod(*axes)
-    centres = centres[carve_hull(footage, centres)]
-    distance, reach = surface.distances(centres)
-    inside = centres[distance < reach]
-    return inside.amin(0) - 1.0, inside.amax(0) + 1.0

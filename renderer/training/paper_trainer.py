@@ -16,10 +16,10 @@ from renderer.training.dataset import (
     HeadSurface,
     background_over_time,
     dilate,
-    head_box,
     torso_extent,
 )
 from renderer.training.field_training import FieldTraining
+from renderer.training.head_space import head_box
 from renderer.training.losses import two_pass_loss
 from renderer.view import within
 

@@ -11,20 +11,17 @@ from renderer.avatar import Avatar
 from renderer.camera import camera_directions, frame_coordinates
 from renderer.head_field import HeadField, HeadFieldShape
 from renderer.kernels import gpu
-from renderer.occupancy import DensityGrid
 from renderer.torso_field import TorsoField, TorsoFieldShape
 from renderer.training.dataset import (
     BACKGROUND,
     HEAD,
-    INSIDE_DEPTH,
     Footage,
     HeadSurface,
     background_over_time,
-    carve_hull,
-    head_box,
     torso_extent,
 )
 from renderer.training.field_training import FieldTraining
+from renderer.training.head_space import expression_window, grid_around_head
 from renderer.training.losses import coverage_loss, photometric_loss, roughness, structural_loss
 from renderer.training.perceptual import PerceptualLoss
 from renderer.training.pixel_choice import PixelChoice
@@ -116,8 +113,8 @@ class Trainer(FieldTraining[Avatar]):
         self, footage: Footage, surface: HeadSurface, settings: TrainingSettings, shape: HeadFieldShape | None
     ) -> None:
         self.settings = settings
-        grid, self.hull, self._distances = _grid_around_head(footage, surface)
-        head = HeadField(grid.box_min, grid.box_max, _expression_window(grid, surface.face_centre, shape), shape)
+        grid, self.hull, self._distances = grid_around_head(footage, surface)
+        head = HeadField(grid.box_min, grid.box_max, expression_window(grid, surface.face_centre, shape), shape)
         torso = TorsoField(TorsoFieldShape(modes=len(footage.torso_modes)))
         torso.initialise(footage.torso_modes, footage.rotations, footage.translations, footage.torso_motions)
         # Not trained: a background that learns takes up what the head's outline gets wrong, as rings around it.
@@ -321,28 +318,3 @@ def _square(colours: Tensor) -> Tensor:
     """Return colours (N, 3), row by row, as a picture (1, 3, S, S)."""
     side = math.isqrt(len(colours))
     return colours.view(1, side, side, 3).permute(0, 3, 1, 2)
-
-
-def _grid_around_head(footage: Footage, surface: HeadSurface) -> tuple[DensityGrid, Tensor, Tensor]:
-    """Return a density grid that fits the head tightly.
-
-    Returns:
-        The grid; which (resolution³,) of its voxels may be occupied; and the signed distance (resolution³,) of those
-        inside all silhouettes from the head model, infinite elsewhere.
-    """
-    grid = DensityGrid(*head_box(footage, surface))
-    centres = grid.voxel_centres()
-    hull = carve_hull(footage, centres)
-    distances = torch.full((len(centres),), torch.inf)
-    distance, reach = surface.distances(centres[hull])
-    distances[hull] = distance
-    hull[hull.clone()] = (distance < reach) & (distance > -INSIDE_DEPTH)
-    return grid, hull, distances
-
-
-def _expression_window(grid: DensityGrid, face_centre: Tensor, shape: HeadFieldShape | None) -> Tensor:
-    """Return the first texel (3,) along x, y, z of the window in which the expression acts: centred on the face."""
-    shape = shape or HeadFieldShape()
-    texel = (face_centre - grid.box_min) / (grid.box_max - grid.box_min) * (shape.resolution - 1)
-    start = texel.round().long() - shape.moving_resolution // 2
-    return start.clamp(0, shape.resolution - shape.moving_resolution)

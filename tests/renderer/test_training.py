@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from codec.embedding import ExpressionEmbedding
-from renderer.training.dataset import HEAD, background_over_time, carve_hull
+from renderer.training.dataset import HEAD, background_over_time
 from renderer.training.field_training import picture_quality
 from renderer.training.trainer import Trainer, TrainingSettings
 from tests.renderer.scenes import SMALL, ball_footage, ball_surface
@@ -25,15 +25,6 @@ def test_the_background_is_found_where_it_is_seen_and_guessed_where_not() -> Non
     assert background.shape == (2, 64, 64, 3)
     assert torch.isfinite(background).all()
     assert (background[:, :8, :8] - FOOTAGE.images[0, :8, :8].float() / 255).abs().max() < 0.02
-
-
-def test_the_hull_holds_the_ball_and_little_more() -> None:
-    axis = torch.linspace(-12, 12, 25)
-    points = torch.cartesian_prod(axis, axis, torch.tensor([0.0]))
-    inside = carve_hull(FOOTAGE, points)
-    radius = points.norm(dim=-1)
-    assert inside[radius < 7.5].all()
-    assert not inside[radius > 11.0].any()
 
 
 @pytest.fixture(scope="module")
