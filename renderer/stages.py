@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from renderer.compositing import composite, render_weights
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 
 RAYS_AT_ONCE = 4096
 """Rays marched together: their features then stay in a core's cache."""
+SEARCHED_AT_ONCE = 16384
+"""Rays searched together, which bounds the memory that their lookups take."""
 OPAQUE = 4e-3
 """Transmittance below which what lies behind cannot change an 8-bit colour."""
 HIT = 1e-3
@@ -32,7 +33,7 @@ HIT = 1e-3
 def search(
     avatar: Avatar, view: View, window: HeadWindow, rotation: Tensor, translation: Tensor, samples: int, bins: int
 ) -> tuple[Tensor, Tensor]:
-    """Search the density grid along the mean ray of each block of a window.
+    """Search the density grid along the rays of a window.
 
     Args:
         avatar: whose grid.
@@ -44,12 +45,15 @@ def search(
         bins: lookups a ray.
 
     Returns:
-        ``edges`` (blocks, samples + 1) and ``opacity`` (blocks,) of `DensityGrid.propose`, row by row.
+        ``edges`` (h w, samples + 1) and ``opacity`` (h w,) of `DensityGrid.propose`, row by row.
     """
-    directions = view.directions[window.rows, window.columns].permute(2, 0, 1)
-    blocks = F.avg_pool2d(directions, window.block, ceil_mode=True).permute(1, 2, 0).reshape(-1, 3)
-    rays_o, rays_d = head_space_rays(blocks, rotation, translation)
-    return avatar.grid.propose(rays_o, rays_d, samples, bins)
+    directions = view.directions[window.rows, window.columns].reshape(-1, 3)
+    found = [
+        avatar.grid.propose(*head_space_rays(some, rotation, translation), samples, bins)
+        for some in torch.split(directions, SEARCHED_AT_ONCE)
+    ]
+    edges, opacity = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return edges, opacity
 
 
 def march(
@@ -71,23 +75,20 @@ def march(
         window: where in the picture.
         rotation: (3, 3) head space to camera space.
         translation: (3,) cm.
-        edges: (blocks, samples + 1) of ``search``.
-        opacity: (blocks,) of ``search``.
+        edges: (h w, samples + 1) of ``search``.
+        opacity: (h w,) of ``search``.
 
     Returns:
         ``rgb`` (h, w, 3), premultiplied, and ``transmittance`` (h, w).
     """
     height, width = window.height, window.width
-    rows, columns = window.blocks
     directions = view.directions[window.rows, window.columns].reshape(-1, 3)
     rgb = directions.new_zeros(height * width, 3)
     transmittance = directions.new_ones(height * width)
     rays_o, rays_d = head_space_rays(directions, rotation, translation)
-    block = torch.arange(rows * columns, device=directions.device).view(rows, columns)
-    block = block.repeat_interleave(window.block, 0)[:height].repeat_interleave(window.block, 1)[:, :width].flatten()
-    hits = torch.nonzero((opacity > HIT)[block]).squeeze(-1)
+    hits = torch.nonzero(opacity > HIT).squeeze(-1)
     for chosen in torch.split(hits, RAYS_AT_ONCE):
-        colours, passed = march_rays(avatar, planes, rays_o, rays_d[chosen], edges[block[chosen]])
+        colours, passed = march_rays(avatar, planes, rays_o, rays_d[chosen], edges[chosen])
         rgb[chosen] = colours
         transmittance[chosen] = passed
     return rgb.view(height, width, 3), transmittance.view(height, width)
@@ -114,7 +115,7 @@ def march_rays(
     rays_o: Tensor,
     rays_d: Tensor,
     edges: Tensor,
-    read: Callable[[HeadField, Tensor, Tensor], Tensor] = HeadField.features,
+    read: Callable[[HeadField, Tensor, Tensor], Tensor] | None = None,
     add_up: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]] = composite_rays,
 ) -> tuple[Tensor, Tensor]:
     """Evaluate the head in the middle of each interval and composite.
@@ -125,7 +126,7 @@ def march_rays(
         rays_o: (1, 3) origin, head space.
         rays_d: (N, 3) directions.
         edges: (N, samples + 1) ascending ray parameters.
-        read: does what `HeadField.features` does.
+        read: does what `HeadField.features` does; None for that.
         add_up: does what `composite_rays` does.
 
     Returns:
@@ -136,7 +137,8 @@ def march_rays(
     points = rays_o + middles.unsqueeze(-1) * rays_d.unsqueeze(-2)
     views = (rays_d / lengths).unsqueeze(-2).expand_as(points)
     deltas = (edges[:, 1:] - edges[:, :-1]) * lengths
-    features = read(avatar.head, planes, points.reshape(-1, 3))
+    places = points.reshape(-1, 3)
+    features = avatar.head.features(planes, places) if read is None else read(avatar.head, planes, places)
     sigma, colours = avatar.head.decode(features, views.reshape(-1, 3), avatar.consistency_code)
     return add_up(sigma.view_as(middles), deltas, colours.view(*middles.shape, 3))
 

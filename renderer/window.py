@@ -1,4 +1,4 @@
-"""The part of a picture that holds the head, divided into blocks that are searched once each."""
+"""The part of a picture that holds the head."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,6 @@ class HeadWindow:
     left: int
     height: int
     width: int
-    block: int
-    """Side of a block of rays that share the search in the density grid."""
 
     @property
     def rows(self) -> slice:
@@ -23,8 +21,3 @@ class HeadWindow:
     def columns(self) -> slice:
         """Of the picture."""
         return slice(self.left, self.left + self.width)
-
-    @property
-    def blocks(self) -> tuple[int, int]:
-        """Rows and columns of blocks; the last ones may be cut off."""
-        return -(-self.height // self.block), -(-self.width // self.block)
