@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from renderer.compositing import composite, render_weights
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 RAYS_AT_ONCE = 4096
 """Rays marched together: their features then stay in a core's cache."""
-SEARCHED_AT_ONCE = 16384
-"""Rays searched together, which bounds the memory that their lookups take."""
 OPAQUE = 4e-3
 """Transmittance below which what lies behind cannot change an 8-bit colour."""
 HIT = 1e-3
@@ -33,7 +32,7 @@ HIT = 1e-3
 def search(
     avatar: Avatar, view: View, window: HeadWindow, rotation: Tensor, translation: Tensor, samples: int, bins: int
 ) -> tuple[Tensor, Tensor]:
-    """Search the density grid along the rays of a window.
+    """Search the density grid along the mean ray of each block of a window.
 
     Args:
         avatar: whose grid.
@@ -45,15 +44,12 @@ def search(
         bins: lookups a ray.
 
     Returns:
-        ``edges`` (h w, samples + 1) and ``opacity`` (h w,) of `DensityGrid.propose`, row by row.
+        ``edges`` (blocks, samples + 1) and ``opacity`` (blocks,) of `DensityGrid.propose`, row by row.
     """
-    directions = view.directions[window.rows, window.columns].reshape(-1, 3)
-    found = [
-        avatar.grid.propose(*head_space_rays(some, rotation, translation), samples, bins)
-        for some in torch.split(directions, SEARCHED_AT_ONCE)
-    ]
-    edges, opacity = (torch.cat(parts) for parts in zip(*found, strict=True))
-    return edges, opacity
+    directions = view.directions[window.rows, window.columns].permute(2, 0, 1)
+    blocks = F.avg_pool2d(directions, window.block, ceil_mode=True).permute(1, 2, 0).reshape(-1, 3)
+    rays_o, rays_d = head_space_rays(blocks, rotation, translation)
+    return avatar.grid.propose(rays_o, rays_d, samples, bins)
 
 
 def march(
@@ -75,20 +71,23 @@ def march(
         window: where in the picture.
         rotation: (3, 3) head space to camera space.
         translation: (3,) cm.
-        edges: (h w, samples + 1) of ``search``.
-        opacity: (h w,) of ``search``.
+        edges: (blocks, samples + 1) of ``search``.
+        opacity: (blocks,) of ``search``.
 
     Returns:
         ``rgb`` (h, w, 3), premultiplied, and ``transmittance`` (h, w).
     """
     height, width = window.height, window.width
+    rows, columns = window.blocks
     directions = view.directions[window.rows, window.columns].reshape(-1, 3)
     rgb = directions.new_zeros(height * width, 3)
     transmittance = directions.new_ones(height * width)
     rays_o, rays_d = head_space_rays(directions, rotation, translation)
-    hits = torch.nonzero(opacity > HIT).squeeze(-1)
+    block = torch.arange(rows * columns, device=directions.device).view(rows, columns)
+    block = block.repeat_interleave(window.block, 0)[:height].repeat_interleave(window.block, 1)[:, :width].flatten()
+    hits = torch.nonzero((opacity > HIT)[block]).squeeze(-1)
     for chosen in torch.split(hits, RAYS_AT_ONCE):
-        colours, passed = march_rays(avatar, planes, rays_o, rays_d[chosen], edges[chosen])
+        colours, passed = march_rays(avatar, planes, rays_o, rays_d[chosen], edges[block[chosen]])
         rgb[chosen] = colours
         transmittance[chosen] = passed
     return rgb.view(height, width, 3), transmittance.view(height, width)

@@ -62,12 +62,14 @@ class View:
             torso_shown.view(height, width),
         )
 
-    def head_window(self, grid: DensityGrid, camera: Camera, rotation: Tensor, translation: Tensor) -> HeadWindow:
-        """Return the rows and columns that hold the projection of the head's box."""
+    def head_window(
+        self, grid: DensityGrid, camera: Camera, rotation: Tensor, translation: Tensor, block: int
+    ) -> HeadWindow:
+        """Return the rows and columns that hold the projection of the head's box, in blocks of this side."""
         uv = project(camera, grid.corners() @ rotation.T + translation)
         side = min(self.width, self.height)
         pixels = uv * side + torch.tensor([(self.width - side) / 2, (self.height - side) / 2], device=uv.device)
         low, high = pixels.amin(0).floor().long().tolist(), pixels.amax(0).ceil().long().tolist()
         left, right = (min(max(value, 0), self.width) for value in (low[0], high[0]))
         top, bottom = (min(max(value, 0), self.height) for value in (low[1], high[1]))
-        return HeadWindow(top, left, bottom - top, right - left)
+        return HeadWindow(top, left, bottom - top, right - left, block)

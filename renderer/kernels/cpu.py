@@ -42,9 +42,6 @@ evaluated, pixels of the torso."""
 
 HEAD_CHANNELS, TORSO_CHANNELS, WIDTH = 16, 8, 64
 """Sizes that the kernels are compiled for, those of every avatar that is enrolled."""
-BLOCKS = 48
-"""Along a picture's shorter side, of rays of which the mean is searched first, to find out where to search them all: a
-block is then hardly wider than a voxel of the density grid."""
 STRIPS = 4
 """Parts a thread into which a picture is divided: some rows hold more of the head than others."""
 
@@ -122,28 +119,17 @@ def search(
     counts: Counts | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Do what `renderer.stages.search` does; ``counts`` are added to."""
-    block = max(1, min(view.width, view.height) // BLOCKS)
-    rows, columns, rays = -(-window.height // block), -(-window.width // block), window.height * window.width
-    spans = np.full((rows, columns, 2), (0.0, np.inf), np.float32)
-    edges, opacity = np.empty((rays, samples + 1), np.float32), np.empty(rays, np.float32)
+    rows, columns = window.blocks
+    edges, opacity = np.empty((rows * columns, samples + 1), np.float32), np.empty((rows, columns), np.float32)
+    box = _array(torch.stack((avatar.grid.box_min, avatar.grid.box_max)))
     grid = avatar.grid
-    directions, pose = _array(view.directions), _pose(rotation, translation)
-    density, cells, box = (
-        _array(tensor) for tensor in (grid.density, grid.cells(), torch.stack((grid.box_min, grid.box_max)))
-    )
-    kernels = _compiled["search"]
+    given = (_array(view.directions), _pose(rotation, translation), _array(grid.density), _array(grid.cells()), box)
 
-    def along_blocks(first: int, last: int, done: Counts) -> None:
-        kernels.find_spans(directions, pose, cells, box, _numbers(window, block, first, last), bins, spans, done)
+    def strip(first: int, last: int, done: Counts) -> None:
+        _compiled["search"].search(*given, _numbers(window, window.block, first, last), bins, edges, opacity, done)
 
-    def along_rays(first: int, last: int, done: Counts) -> None:
-        numbers = _numbers(window, block, first, last)
-        kernels.search(directions, pose, density, cells, box, numbers, bins, spans, edges, opacity, done)
-
-    if block > 1:
-        _in_strips(along_blocks, rows, counts)
-    _in_strips(along_rays, rows, counts)
-    return torch.from_numpy(edges), torch.from_numpy(opacity)
+    _in_strips(strip, rows, counts)
+    return torch.from_numpy(edges), torch.from_numpy(opacity).view(-1)
 
 
 def march(
@@ -159,6 +145,7 @@ def march(
 ) -> tuple[Tensor, Tensor]:
     """Do what `renderer.stages.march` does, without colours that cannot be seen; ``counts`` are added to."""
     head = avatar.head
+    rows, columns = window.blocks
     rgb = np.empty((window.height, window.width, 3), np.float32)
     passed = np.empty((window.height, window.width), np.float32)
     texels = (head.shape.resolution - 1) / (head.box_max - head.box_min)
@@ -166,7 +153,7 @@ def march(
         _array(view.directions),
         _pose(rotation, translation),
         _array(edges),
-        _array(opacity),
+        _array(opacity.view(rows, columns)),
     )
     field = (
         _array(planes.permute(0, 2, 3, 1)),
@@ -180,9 +167,10 @@ def march(
     )
 
     def strip(first: int, last: int, done: Counts) -> None:
-        _compiled["march"].march(*given, _numbers(window, first, last), *field, rgb, passed, done)
+        numbers = _numbers(window, window.block, first, last)
+        _compiled["march"].march(*given, numbers, *field, rgb, passed, done)
 
-    _in_strips(strip, window.height, counts)
+    _in_strips(strip, rows, counts)
     return torch.from_numpy(rgb), torch.from_numpy(passed)
 
 

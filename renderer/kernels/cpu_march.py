@@ -48,7 +48,7 @@ _NUMBERS = types.int16 if NUMBER is np.int16 else types.float32
         types.float32[:, :, ::1],
         types.float32[::1],
         types.float32[:, ::1],
-        types.float32[::1],
+        types.float32[:, ::1],
         types.int64[::1],
         types.float32[:, :, :, ::1],
         types.float32[:, ::1],
@@ -85,15 +85,15 @@ def march(
     passed: Any,
     counts: Any,
 ) -> None:
-    """March the rays of some rows of a window.
+    """March the rays of some rows of blocks.
 
     Args:
         directions: (H, W, 3) camera-space ray directions of the picture.
         pose: (12,) origin in head space, then the rotation (3, 3) from head space to camera space.
-        edges: (h w, samples + 1) ray parameters of `search`.
-        opacity: (h w,) of `search`.
-        window: (6,) first row and column of the window in the picture, its height and width, the first of its rows to
-            march and the one after the last.
+        edges: (blocks, samples + 1) ray parameters of `search`.
+        opacity: (rows of blocks, columns of blocks) of `search`.
+        window: (7,) first row and column of the window in the picture, its height and width, the side of a block, the
+            first row of blocks and the one after the last.
         planes: (3, R, R, 16) blended planes.
         box: (2, 3) lower corner of the head's box, and texels a centimetre.
         density_weights: as `pack` lays them out; likewise ``colour_weights``.
@@ -105,7 +105,7 @@ def march(
         passed: (h, w) of the window, written: transmittance.
         counts: see `renderer.kernels.cpu.Counts`, added to.
     """
-    top, left, _, width, first, last = window
+    top, left, height, width, side, first, last = window
     samples = edges.shape[1] - 1
     size = planes.shape[1]
     limit = _F(size - 1)
@@ -132,10 +132,14 @@ def march(
     colours = np.empty((_RAYS * samples + ROWS, 3), np.float32)
     rows = np.empty(ROWS, np.int64)
 
+    block_columns = opacity.shape[1]
     gathered = 0
-    for index in range(first * width, last * width):
-        y, x = index // width, index % width
-        if opacity[index] > _HIT:
+    end = (min(last * side, height) - first * side) * width
+    for index in range(end):
+        y = first * side + index // width
+        x = index % width
+        row, column = y // side, x // side
+        if opacity[row, column] > _HIT:
             dx, dy, dz = directions[top + y, left + x]
             rx = dx * pose[3] + dy * pose[6] + dz * pose[9]
             ry = dx * pose[4] + dy * pose[7] + dz * pose[10]
@@ -144,12 +148,12 @@ def march(
             rays[gathered, 3] = math.sqrt(rx * rx + ry * ry + rz * rz)
             places[gathered, 0], places[gathered, 1] = y, x
             for edge in range(samples + 1):
-                spans[gathered, edge] = edges[index, edge]
+                spans[gathered, edge] = edges[row * block_columns + column, edge]
             gathered += 1
         else:
             passed[y, x] = _F(1.0)
         rgb[y, x, 0] = rgb[y, x, 1] = rgb[y, x, 2] = _F(0.0)
-        if gathered < _RAYS and index < last * width - 1:
+        if gathered < _RAYS and index < end - 1:
             continue
 
         open_rays = gathered

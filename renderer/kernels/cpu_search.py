@@ -16,36 +16,6 @@ _HIT: Final = _F(1e-3)
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
-def _through_box(origin: Any, ray: Any, box: Any) -> tuple[Any, Any]:
-    """Return the ray parameters at which a ray enters and leaves a box; the first is not below the second if not."""
-    near, far = _F(0.0), _F(1e30)
-    for axis in range(3):
-        direction = ray[axis]
-        if abs(direction) < _F(1e-9):
-            direction = _F(1e-9)
-        low = (box[0, axis] - origin[axis]) / direction
-        high = (box[1, axis] - origin[axis]) / direction
-        near, far = max(near, min(low, high)), min(far, max(low, high))
-    return near, far
-
-
-@njit(inline="always")  # type: ignore[untyped-decorator]
-def _into_head(dx: Any, dy: Any, dz: Any, pose: Any, ray: Any) -> None:
-    """Turn a direction of the camera's space into head space, ``ray`` (3,)."""
-    for axis in range(3):
-        ray[axis] = dx * pose[3 + axis] + dy * pose[6 + axis] + dz * pose[9 + axis]
-
-
-@njit(inline="always")  # type: ignore[untyped-decorator]
-def _bin(place: Any, near: Any, step: Any, most: Any) -> Any:
-    """Return the bin, 0 to ``most``, in which a ray parameter lies; what is not a number lies in the first."""
-    found = (place - near) / step
-    if not found > _F(0.0):
-        return 0
-    return np.int64(found) if found < _F(most) else np.int64(most)
-
-
-@njit(inline="always")  # type: ignore[untyped-decorator]
 def _search_ray(
     origin: Any,
     ray: Any,
@@ -54,10 +24,6 @@ def _search_ray(
     box: Any,
     scale: Any,
     size: Any,
-    near: Any,
-    far: Any,
-    start: Any,
-    end: Any,
     shift: Any,
     quantiles: Any,
     weights: Any,
@@ -74,13 +40,9 @@ def _search_ray(
         box: (2, 3) lower and upper corner of the grid.
         scale: (3,) voxels a centimetre.
         size: voxels a side.
-        near: ray parameter at which the ray enters the grid.
-        far: and at which it leaves it.
-        start: from which on there is anything, at least.
-        end: up to which, at most.
         shift: where in a bin it is looked up, 0.5 for its middle.
         quantiles: (samples + 1,) of the weight, at which the intervals end.
-        weights: (bins + 2,), written.
+        weights: (bins + 2,), written; the first is 0.
         spread: (bins,), written.
         edges: (samples + 1,), written where the ray hits.
 
@@ -90,6 +52,14 @@ def _search_ray(
     bins = len(spread)
     limit = _F(size - 1)
     down, behind = np.int64(size), np.int64(size * size)
+    near, far = _F(0.0), _F(1e30)
+    for axis in range(3):
+        direction = ray[axis]
+        if abs(direction) < _F(1e-9):
+            direction = _F(1e-9)
+        low = (box[0, axis] - origin[axis]) / direction
+        high = (box[1, axis] - origin[axis]) / direction
+        near, far = max(near, min(low, high)), min(far, max(low, high))
     if far <= near:
         return _F(0.0), 0
     step = (far - near) / _F(bins)
@@ -99,13 +69,8 @@ def _search_ray(
     step_x, step_y, step_z = step * ray[0] * scale[0], step * ray[1] * scale[1], step * ray[2] * scale[2]
     length = step * math.sqrt(ray[0] * ray[0] + ray[1] * ray[1] + ray[2] * ray[2])
     depth, before = _F(0.0), _F(1.0)
-    first, last = _bin(start, near, step, bins), _bin(end, near, step, bins - 1) + 1
-    # A bin takes its neighbours' weight too, and so does the one before the first.
-    low = first - 1 if first > 0 else 0
-    for index in range(low, first + 1):
-        weights[index] = _F(0.0)
-    reached = first + 1
-    for index in range(first, last):
+    reached = 0
+    for index in range(bins):
         middle = _F(index) + shift
         px = min(max(start_x + middle * step_x, _F(0.0)), limit)
         py = min(max(start_y + middle * step_y, _F(0.0)), limit)
@@ -133,37 +98,27 @@ def _search_ray(
         weights[index + 1] = weight
         if depth > _BLOCKED:
             break
-    high = reached if reached < bins else bins
-    for index in range(reached, high + 2):
+    for index in range(reached, bins + 2):
         weights[index] = _F(0.0)
     if _F(1.0) - before <= _HIT:
-        return _F(1.0) - before, reached - 1 - first
+        return _F(1.0) - before, reached - 1
     total = _F(0.0)
-    for index in range(low, high):
+    for index in range(bins):
         widest = max(max(weights[index], weights[index + 1]), weights[index + 2])
         if widest > _F(1e-3):
             widest += _F(0.01)
         spread[index] = widest
         total += widest
     inverse = _F(1.0) / max(total, _F(1e-9))
-    index, lower, upper = low, _F(0.0), spread[low] * inverse
+    index, lower, upper = 0, _F(0.0), spread[0] * inverse
     for edge in range(len(edges)):
         quantile = quantiles[edge]
-        while upper <= quantile and index < high - 1:
+        while upper <= quantile and index < bins - 1:
             index += 1
             lower, upper = upper, upper + spread[index] * inverse
         inside = min(max((quantile - lower) / max(upper - lower, _F(1e-9)), _F(0.0)), _F(1.0))
         edges[edge] = near + step * (_F(index) + inside)
-    return _F(1.0) - before, reached - 1 - first
-
-
-@njit(inline="always")  # type: ignore[untyped-decorator]
-def _even_quantiles(samples: Any) -> Any:
-    """Return quantiles (samples + 1,) that split the weight evenly."""
-    quantiles = np.empty(samples + 1, np.float32)
-    for edge in range(samples + 1):
-        quantiles[edge] = _F(edge) * (_F(1.0) - _F(1e-5)) / _F(samples)
-    return quantiles
+    return _F(1.0) - before, reached - 1
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
@@ -179,83 +134,13 @@ def _scale(box: Any, size: Any) -> Any:
     types.void(
         types.float32[:, :, ::1],
         types.float32[::1],
-        types.uint8[:, :, ::1],
-        types.float32[:, ::1],
-        types.int64[::1],
-        types.int64,
-        types.float32[:, :, ::1],
-        types.int64[::1],
-    ),
-    nogil=True,
-    cache=True,
-    fastmath=FAST,
-    error_model="numpy",
-)  # type: ignore[untyped-decorator]
-def find_spans(
-    directions: Any, pose: Any, cells: Any, box: Any, window: Any, bins: Any, spans: Any, counts: Any
-) -> None:
-    """Find out between where the mean rays of some rows of blocks pass cells that hold anything.
-
-    Args:
-        directions: (H, W, 3) camera-space ray directions of the picture.
-        pose: (12,) origin in head space, then the rotation (3, 3) from head space to camera space.
-        cells: (z, y, x) of `DensityGrid.cells`.
-        box: (2, 3) lower and upper corner of the grid.
-        window: (7,) first row and column of the window in the picture, its height and width, the side of a block, the
-            first row of blocks and the one after the last.
-        bins: lookups a ray.
-        spans: (rows of blocks, columns of blocks, 2), written: ray parameters, the first of them beyond the second
-            where there is nothing.
-        counts: see `renderer.kernels.cpu.Counts`, added to.
-    """
-    top, left, height, width, side, first, last = window
-    size = cells.shape[0]
-    occupied, scale = cells.reshape(-1), _scale(box, size)
-    limit = _F(size - 1)
-    ray = np.empty(3, np.float32)
-    for row in range(first, last):
-        for column in range(spans.shape[1]):
-            dx = dy = dz = _F(0.0)
-            below, right = min((row + 1) * side, height), min((column + 1) * side, width)
-            for y in range(row * side, below):
-                for x in range(column * side, right):
-                    dx += directions[top + y, left + x, 0]
-                    dy += directions[top + y, left + x, 1]
-                    dz += directions[top + y, left + x, 2]
-            share = _F(1.0) / _F((below - row * side) * (right - column * side))
-            _into_head(dx * share, dy * share, dz * share, pose, ray)
-            near, far = _through_box(pose, ray, box)
-            spans[row, column, 0], spans[row, column, 1] = _F(1e30), _F(0.0)
-            if far <= near:
-                continue
-            step = (far - near) / _F(bins)
-            lowest, highest = bins, -1
-            for index in range(bins):
-                reached = near + (_F(index) + _F(0.5)) * step
-                ix = texel(min(max((pose[0] + reached * ray[0] - box[0, 0]) * scale[0], _F(0.0)), limit), size)
-                iy = texel(min(max((pose[1] + reached * ray[1] - box[0, 1]) * scale[1], _F(0.0)), limit), size)
-                iz = texel(min(max((pose[2] + reached * ray[2] - box[0, 2]) * scale[2], _F(0.0)), limit), size)
-                if occupied[(iz * size + iy) * size + ix] != 0:
-                    lowest, highest = min(lowest, index), index
-            counts[0] += bins
-            if highest >= 0:
-                # Its own bin and the ones beside it.
-                spans[row, column, 0] = near + _F(lowest - 1) * step
-                spans[row, column, 1] = near + _F(highest + 2) * step
-
-
-@njit(
-    types.void(
-        types.float32[:, :, ::1],
-        types.float32[::1],
         types.float32[:, :, ::1],
         types.uint8[:, :, ::1],
         types.float32[:, ::1],
         types.int64[::1],
         types.int64,
-        types.float32[:, :, ::1],
         types.float32[:, ::1],
-        types.float32[::1],
+        types.float32[:, ::1],
         types.int64[::1],
     ),
     nogil=True,
@@ -271,63 +156,54 @@ def search(
     box: Any,
     window: Any,
     bins: Any,
-    spans: Any,
     edges: Any,
     opacity: Any,
     counts: Any,
 ) -> None:
-    """Search each ray of some rows of blocks, from where on to where its block and those about it hold anything.
+    """Search the mean ray of each block of some rows of blocks.
 
     Args:
-        directions: as for `find_spans`; likewise ``pose``, ``cells``, ``box`` and ``window``.
+        directions: (H, W, 3) camera-space ray directions of the picture.
+        pose: (12,) origin in head space, then the rotation (3, 3) from head space to camera space.
         density: (z, y, x), per centimetre.
+        cells: (z, y, x) of `DensityGrid.cells`.
+        box: (2, 3) lower and upper corner of the grid.
+        window: (7,) as for `march`.
         bins: lookups a ray.
-        spans: of `find_spans`.
-        edges: (h w, samples + 1), written: ray parameters, which mean nothing where the opacity is below 1e-3.
-        opacity: (h w,), written.
+        edges: (blocks, samples + 1), written: ray parameters, which mean nothing where the opacity is below 1e-3.
+        opacity: (rows of blocks, columns of blocks), written.
         counts: see `renderer.kernels.cpu.Counts`, added to.
     """
     top, left, height, width, side, first, last = window
     size = density.shape[0]
     values, occupied, scale = density.reshape(-1), cells.reshape(-1), _scale(box, size)
-    quantiles = _even_quantiles(edges.shape[1] - 1)
+    samples = edges.shape[1] - 1
+    quantiles = np.empty(samples + 1, np.float32)
+    for edge in range(samples + 1):
+        quantiles[edge] = _F(edge) * (_F(1.0) - _F(1e-5)) / _F(samples)
     weights = np.zeros(bins + 2, np.float32)
     spread = np.empty(bins, np.float32)
     ray = np.empty(3, np.float32)
-    rows, columns = spans.shape[:2]
+    columns = opacity.shape[1]
     for row in range(first, last):
         for column in range(columns):
-            start, end = _F(1e30), _F(0.0)
-            for above in range(max(row - 1, 0), min(row + 2, rows)):
-                for beside in range(max(column - 1, 0), min(column + 2, columns)):
-                    start = min(start, spans[above, beside, 0])
-                    end = max(end, spans[above, beside, 1])
-            for y in range(row * side, min((row + 1) * side, height)):
-                for x in range(column * side, min((column + 1) * side, width)):
-                    opacity[y * width + x] = _F(0.0)
-                    if end > start:
-                        towards = directions[top + y, left + x]
-                        _into_head(towards[0], towards[1], towards[2], pose, ray)
-                        near, far = _through_box(pose, ray, box)
-                        opacity[y * width + x], lookups = _search_ray(
-                            pose,
-                            ray,
-                            values,
-                            occupied,
-                            box,
-                            scale,
-                            size,
-                            near,
-                            far,
-                            start,
-                            end,
-                            _F(0.5),
-                            quantiles,
-                            weights,
-                            spread,
-                            edges[y * width + x],
-                        )
-                        counts[0] += lookups
+            dx = dy = dz = _F(0.0)
+            below, right = min((row + 1) * side, height), min((column + 1) * side, width)
+            for y in range(row * side, below):
+                for x in range(column * side, right):
+                    dx += directions[top + y, left + x, 0]
+                    dy += directions[top + y, left + x, 1]
+                    dz += directions[top + y, left + x, 2]
+            share = _F(1.0) / _F((below - row * side) * (right - column * side))
+            dx, dy, dz = dx * share, dy * share, dz * share
+            ray[0] = dx * pose[3] + dy * pose[6] + dz * pose[9]
+            ray[1] = dx * pose[4] + dy * pose[7] + dz * pose[10]
+            ray[2] = dx * pose[5] + dy * pose[8] + dz * pose[11]
+            place = edges[row * columns + column]
+            opacity[row, column], lookups = _search_ray(
+                pose, ray, values, occupied, box, scale, size, _F(0.5), quantiles, weights, spread, place
+            )
+            counts[0] += lookups
 
 
 @njit(
@@ -369,8 +245,7 @@ def propose(
     Args:
         origin: (3,) head space.
         directions: (N, 3), head space.
-        density: (z, y, x), per centimetre.
-        cells: as for `find_spans`; likewise ``box`` and ``bins``.
+        density: as for `search`; likewise ``cells``, ``box`` and ``bins``.
         shifts: (N,) where in its bins each ray is looked up, in [0, 1).
         quantiles: (N, samples + 1) of each ray's weight, ascending.
         edges: (N, samples + 1), written: ray parameters, which mean nothing where the opacity is below 1e-3.
@@ -383,7 +258,6 @@ def propose(
     weights = np.zeros(bins + 2, np.float32)
     spread = np.empty(bins, np.float32)
     for ray in range(first, last):
-        near, far = _through_box(origin, directions[ray], box)
         opacity[ray], _ = _search_ray(
             origin,
             directions[ray],
@@ -392,10 +266,6 @@ def propose(
             box,
             scale,
             size,
-            near,
-            far,
-            near,
-            far,
             shifts[ray],
             quantiles[ray],
             weights,

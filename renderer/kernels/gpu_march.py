@@ -16,7 +16,7 @@ HIT = tl.constexpr(stages.HIT)
 """Opacity in the density grid from which a ray is marched."""
 
 
-@triton.jit(do_not_specialize=["width", "height"])  # type: ignore[untyped-decorator]
+@triton.jit(do_not_specialize=["width", "height", "block_columns"])  # type: ignore[untyped-decorator]
 def march(
     pose: tl.tensor,
     window: tl.tensor,
@@ -37,10 +37,12 @@ def march(
     counts: tl.tensor,
     width: tl.tensor,
     height: tl.tensor,
+    block_columns: tl.tensor,
     size: tl.tensor,
     focal: tl.tensor,
     cx: tl.tensor,
     cy: tl.tensor,
+    BLOCK: tl.constexpr,
     SAMPLES: tl.constexpr,
     CHANNELS: tl.constexpr,
     PADDED: tl.constexpr,
@@ -58,8 +60,8 @@ def march(
     Args:
         pose: (12,) origin in head space, rotation from head space to camera space.
         window: (4,) int32, first row and column of the head's window in the picture, its height and width.
-        edges: (height, width, SAMPLES + 1) of ``search``.
-        opacity: (height, width) of ``search``.
+        edges: (rows of blocks, block_columns, SAMPLES + 1) of ``search``.
+        opacity: (rows of blocks, block_columns) of ``search``.
         planes: (3, size, size, CHANNELS) of ``blend``.
         low: (3,) lower corner of the head's box.
         high: (3,) upper corner.
@@ -75,10 +77,12 @@ def march(
         counts: (5,) int64, see `renderer.kernels.gpu_picture.Counts`, added to.
         width: of the picture, pixels.
         height: of the picture.
+        block_columns: blocks in a row of the picture.
         size: texels a side of a plane.
         focal: of the camera, see `Camera`.
         cx: see `Camera`.
         cy: see `Camera`.
+        BLOCK: pixels a side of a block.
         SAMPLES: intervals a ray.
         CHANNELS: of a plane.
         PADDED: a power of two, at least CHANNELS and 16.
@@ -96,8 +100,8 @@ def march(
     ray = tl.arange(0, ROWS * COLUMNS)
     y, x = first_row + ray // COLUMNS, first_column + ray % COLUMNS
     inside = (y < rows) & (x < across)
-    place = y * width + x
-    alive = inside & (tl.load(opacity + place, inside, 0.0) > HIT)
+    block = (y // BLOCK) * block_columns + x // BLOCK
+    alive = inside & (tl.load(opacity + block, inside, 0.0) > HIT)
     passed = tl.full([ROWS * COLUMNS], 1.0, tl.float32)
     # Of OUTPUTS columns three are colours: a matrix instruction takes no fewer.
     channel = tl.arange(0, OUTPUTS)
@@ -139,7 +143,7 @@ def march(
 
         sample = 0
         while (sample < SAMPLES) & (open_rays > 0):
-            interval = edges + place * (SAMPLES + 1) + sample
+            interval = edges + block * (SAMPLES + 1) + sample
             near, far = tl.load(interval, alive, 0.0), tl.load(interval + 1, alive, 0.0)
             middle = 0.5 * (near + far)
             px, py, pz = start_x + middle * step_x, start_y + middle * step_y, start_z + middle * step_z

@@ -78,6 +78,7 @@ def render(
     torso: Tensor,
     samples: int,
     bins: int,
+    block: int,
 ) -> Tensor:
     """Render one frame.
 
@@ -90,14 +91,15 @@ def render(
         torso: (2 + modes,) its motion, see `TorsoField.forward`.
         samples: field evaluations a ray.
         bins: lookups in the density grid a ray.
+        block: side of a block of rays that share a search.
 
     Returns:
         (height, width, 3) uint8 RGB.
     """
     frame = locate(avatar, view, expression, rotation, translation, torso)
     planes = blend(avatar.head, expression)
-    edges, opacity = search(avatar, view, frame, samples, bins)
-    head = march(avatar, view, frame, planes, edges, opacity)
+    edges, opacity = search(avatar, view, frame, samples, bins, block)
+    head = march(avatar, view, frame, planes, edges, opacity, block)
     return finish(avatar, view, frame, head)
 
 
@@ -192,20 +194,21 @@ def blend(head: HeadField, expression: Tensor) -> Tensor:
 
 
 def search(
-    avatar: Avatar, view: View, frame: Frame, samples: int, bins: int, counts: Counts | None = None
+    avatar: Avatar, view: View, frame: Frame, samples: int, bins: int, block: int, counts: Counts | None = None
 ) -> tuple[Tensor, Tensor]:
     """Do what `renderer.stages.search` does; ``counts`` are added to.
 
     Returns:
-        ``edges`` (height, width, samples + 1) and ``opacity`` (height, width), as many as a picture full of head has;
-        written are the first ones, those of the window.
+        ``edges`` (rows of blocks, columns of blocks, samples + 1) and ``opacity`` (rows, columns), as many as a picture
+        full of head has; written are the first ones, those of the window.
     """
     grid, device = avatar.grid, view.background.device
-    edges = torch.empty(view.height, view.width, samples + 1, device=device)
-    opacity = torch.empty(view.height, view.width, device=device)
+    rows, columns = _parts(view.height, block), _parts(view.width, block)
+    edges = torch.empty(rows, columns, samples + 1, device=device)
+    opacity = torch.empty(rows, columns, device=device)
     _launch(
         "search",
-        (_parts(view.width, RAYS), view.height),
+        (_parts(columns, RAYS), rows),
         frame.pose,
         frame.window,
         grid.density,
@@ -216,9 +219,11 @@ def search(
         frame.window if counts is None else counts,
         view.width,
         view.height,
+        columns,
         grid.density.shape[0],
         bins,
         *_camera(avatar),
+        BLOCK=block,
         SAMPLES=samples,
         BINS=_power(bins),
         RAYS=RAYS,
@@ -234,6 +239,7 @@ def march(
     planes: Tensor,
     edges: Tensor,
     opacity: Tensor,
+    block: int,
     counts: Counts | None = None,
 ) -> Tensor:
     """Do what `renderer.stages.march` does, without colours that cannot be seen; ``counts`` are added to.
@@ -265,8 +271,10 @@ def march(
         frame.window if counts is None else counts,
         view.width,
         view.height,
+        opacity.shape[1],
         field.shape.resolution,
         *_camera(avatar),
+        BLOCK=block,
         SAMPLES=edges.shape[2] - 1,
         CHANNELS=field.shape.channels,
         PADDED=_power(field.shape.channels, 16),

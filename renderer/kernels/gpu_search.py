@@ -116,7 +116,7 @@ def quantile_along(
     return near + step * (index.to(tl.float32) + tl.minimum(tl.maximum(part, 0.0), 1.0))
 
 
-@triton.jit(do_not_specialize=["width", "height"])  # type: ignore[untyped-decorator]
+@triton.jit(do_not_specialize=["width", "height", "columns"])  # type: ignore[untyped-decorator]
 def search(
     pose: tl.tensor,
     window: tl.tensor,
@@ -128,19 +128,21 @@ def search(
     counts: tl.tensor,
     width: tl.tensor,
     height: tl.tensor,
+    columns: tl.tensor,
     size: tl.tensor,
     bins: tl.tensor,
     focal: tl.tensor,
     cx: tl.tensor,
     cy: tl.tensor,
+    BLOCK: tl.constexpr,
     SAMPLES: tl.constexpr,
     BINS: tl.constexpr,
     RAYS: tl.constexpr,
     COUNT: tl.constexpr,
 ) -> None:
-    """Search some rays of a row (`stages.search`, `DensityGrid.propose`).
+    """Search the mean rays of some blocks of a row (`stages.search`, `DensityGrid.propose`).
 
-    The grid is (tiles of columns, rows) of the whole picture: where the head is, the device alone knows.
+    The grid is (tiles of blocks, rows of blocks) of the whole picture: where the head is, the device alone knows.
 
     Args:
         pose: (12,) origin in head space, rotation from head space to camera space.
@@ -148,16 +150,18 @@ def search(
         density: (size, size, size) along z, y, x, per centimetre.
         low: (3,) lower corner of the grid.
         high: (3,) upper corner.
-        edges: (height, width, SAMPLES + 1), written: ray parameters; they mean nothing where nothing is hit.
-        opacity: (height, width), written.
+        edges: (rows of blocks, columns, SAMPLES + 1), written: ray parameters; they mean nothing where nothing is hit.
+        opacity: (rows of blocks, columns), written.
         counts: (5,) int64, see `renderer.kernels.gpu_picture.Counts`, added to.
         width: of the picture, pixels.
         height: of the picture.
+        columns: of blocks in the picture.
         size: voxels a side.
         bins: lookups a ray.
         focal: of the camera; likewise ``cx``, ``cy``.
         cx: see `Camera`.
         cy: see `Camera`.
+        BLOCK: pixels a side of a block.
         SAMPLES: intervals a ray.
         BINS: a power of two, not less than ``bins``.
         RAYS: of a program.
@@ -167,10 +171,12 @@ def search(
     rows, across = tl.load(window + 2), tl.load(window + 3)
     row = tl.program_id(1)
     column = tl.program_id(0) * RAYS + tl.arange(0, RAYS)
-    if row >= rows or tl.program_id(0) * RAYS >= across:
+    if row * BLOCK >= rows or tl.program_id(0) * RAYS * BLOCK >= across:
         return
-    inside = column < across
-    y, x = (top + row + column * 0).to(tl.float32), (left + column).to(tl.float32)
+    inside = column * BLOCK < across
+    # The mean of a block's rays is the ray through its middle; the last blocks may be cut off.
+    y = top + 0.5 * (row * BLOCK + tl.minimum(row * BLOCK + BLOCK, rows) - 1).to(tl.float32)
+    x = left + 0.5 * (column * BLOCK + tl.minimum(column * BLOCK + BLOCK, across) - 1).to(tl.float32)
     rx, ry, rz = head_space_direction(x, y, width, height, focal, cx, cy, pose)
     found, near, step, share, lookups = look_along(
         tl.load(pose),
@@ -189,11 +195,11 @@ def search(
         RAYS,
         BINS,
     )
-    ray = row * width + column
-    tl.store(opacity + ray, found, inside)
+    block = row * columns + column
+    tl.store(opacity + block, found, inside)
     for edge in tl.static_range(SAMPLES + 1):
         quantile = tl.full([RAYS], edge * ((1.0 - 1e-5) / SAMPLES), tl.float32)
         value = quantile_along(quantile, near, step, share, bins, BINS)
-        tl.store(edges + ray * (SAMPLES + 1) + edge, value, inside)
+        tl.store(edges + block * (SAMPLES + 1) + edge, value, inside)
     if COUNT:
         tl.atomic_add(counts, lookups)

@@ -16,7 +16,7 @@ import renderer.kernels
 import renderer.torso_field
 from app.assets import cache_folder
 from renderer import stages
-from renderer.avatar import SAMPLES, SEARCH_BINS, Avatar
+from renderer.avatar import BLOCK, SAMPLES, SEARCH_BINS, Avatar
 from renderer.kernels import cpu
 from renderer.view import View
 from renderer.window import HeadWindow
@@ -39,16 +39,16 @@ def exact(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "dense_dtype", lambda device_type: torch.float32)
 
 
-def scene(size: int) -> tuple[Avatar, View, HeadWindow, Tensor]:
+def scene(size: int, block: int = BLOCK) -> tuple[Avatar, View, HeadWindow, Tensor]:
     avatar = usual_avatar()
     view = View.of(avatar, size, size)
-    window = view.head_window(avatar.grid, avatar.camera, ROTATION, TRANSLATION)
+    window = view.head_window(avatar.grid, avatar.camera, ROTATION, TRANSLATION, block)
     return avatar, view, window, avatar.head.blend(torch.randn(1, 30))[0]
 
 
-@pytest.mark.parametrize("size", [20, 90, 150, 300])
-def test_search(size: int) -> None:
-    avatar, view, window, _ = scene(size)
+@pytest.mark.parametrize("block", [1, 2, 4])
+def test_search(block: int) -> None:
+    avatar, view, window, _ = scene(90, block)
     given = (avatar, view, window, ROTATION, TRANSLATION, SAMPLES, SEARCH_BINS)
     edges, opacity = stages.search(*given)
     found_edges, found_opacity = cpu.search(*given)
@@ -60,7 +60,7 @@ def test_search(size: int) -> None:
     # A bin whose weight is at the threshold for a share of the intervals may get it here and not there; and where the
     # last hundred-thousandth of the weight ends is a matter of rounding.
     assert (apart[:, :-1] < 1e-3).float().mean() > 0.999
-    assert (apart > 0.2).float().mean() < 1e-3
+    assert apart.max() < 0.2
 
 
 @pytest.mark.usefixtures("exact")
@@ -126,7 +126,7 @@ def test_threads_make_the_same_picture() -> None:
         torch.set_num_threads(threads)
     # Not to the last bit: with other neighbours in a register a number may be rounded otherwise.
     for picture in pictures[1:]:
-        assert (picture.int() - pictures[0].int()).abs().max() <= 2
+        assert (picture.int() - pictures[0].int()).abs().max() <= 1
 
 
 def test_pictures_in_inference_mode() -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 import renderer.head_field
 import renderer.torso_field
 from renderer import stages
-from renderer.avatar import SAMPLES, SEARCH_BINS, Avatar
+from renderer.avatar import BLOCK, SAMPLES, SEARCH_BINS, Avatar
 from renderer.head_field import HeadField, HeadFieldShape
 from renderer.kernels import cpu, gpu, gpu_picture
 from renderer.view import View
@@ -51,21 +51,23 @@ def usual_avatar() -> Avatar:
 class Scene:
     """An avatar at a moment, as twins and kernels see it."""
 
-    def __init__(self, avatar: Avatar | None = None) -> None:
+    def __init__(self, block: int = BLOCK, avatar: Avatar | None = None) -> None:
         self.avatar = avatar or usual_avatar()
+        self.block = block
         self.view = View.of(self.avatar, SIZE, SIZE)
         self.expression = torch.randn(self.avatar.head.shape.expression, device=DEVICE)
         self.frame = gpu_picture.locate(self.avatar, self.view, self.expression, ROTATION, TRANSLATION, TORSO)
         self.pose = self.avatar.pose_correction(self.expression, ROTATION, TRANSLATION)
-        self.window = self.view.head_window(self.avatar.grid, self.avatar.camera, *self.pose)
+        self.window = self.view.head_window(self.avatar.grid, self.avatar.camera, *self.pose, block)
         self.place = (self.view, self.window, *self.pose)
 
     def searched(self, samples: int = SAMPLES) -> tuple[Tensor, Tensor]:
         """Return the twin's intervals, and opacities, as the kernels lay them out."""
-        rows, columns = self.window.height, self.window.width
+        rows, columns = self.window.blocks
         edges, opacity = stages.search(self.avatar, *self.place, samples, SEARCH_BINS)
-        laid_edges = torch.full((SIZE, SIZE, samples + 1), torch.nan, device=DEVICE)
-        laid_opacity = torch.full((SIZE, SIZE), torch.nan, device=DEVICE)
+        across = -(-SIZE // self.block)
+        laid_edges = torch.full((across, across, samples + 1), torch.nan, device=DEVICE)
+        laid_opacity = torch.full((across, across), torch.nan, device=DEVICE)
         laid_edges[:rows, :columns] = edges.view(rows, columns, -1)
         laid_opacity[:rows, :columns] = opacity.view(rows, columns)
         return laid_edges, laid_opacity
@@ -102,7 +104,7 @@ def test_windows_of_heads_that_the_picture_cuts_off(translation: list[float]) ->
     expression, shift = torch.zeros(30, device=DEVICE), torch.tensor(translation, device=DEVICE)
     frame = gpu_picture.locate(avatar, view, expression, ROTATION, shift, TORSO)
     pose = avatar.pose_correction(expression, ROTATION, shift)
-    window = view.head_window(avatar.grid, avatar.camera, *pose)
+    window = view.head_window(avatar.grid, avatar.camera, *pose, BLOCK)
     assert frame.window.tolist() == [window.top, window.left, window.height, window.width]
 
 
@@ -119,12 +121,12 @@ def test_blend(shape: HeadFieldShape) -> None:
         assert torch.allclose(gpu_picture.blend(head, expression).permute(0, 3, 1, 2), planes, atol=1e-5)
 
 
-@pytest.mark.parametrize(("samples", "bins"), [(3, 64), (SAMPLES, SEARCH_BINS), (5, 50)])
-def test_search(samples: int, bins: int) -> None:
-    scene = Scene()
+@pytest.mark.parametrize(("block", "samples", "bins"), [(1, 3, 64), (BLOCK, SAMPLES, SEARCH_BINS), (4, 5, 50)])
+def test_search(block: int, samples: int, bins: int) -> None:
+    scene = Scene(block)
     edges, opacity = stages.search(scene.avatar, *scene.place, samples, bins)
-    found_edges, found_opacity = gpu_picture.search(scene.avatar, scene.view, scene.frame, samples, bins)
-    rows, columns = scene.window.height, scene.window.width
+    found_edges, found_opacity = gpu_picture.search(scene.avatar, scene.view, scene.frame, samples, bins, block)
+    rows, columns = scene.window.blocks
     assert (opacity > 0.5).any()
     assert (opacity == 0.0).any()
     assert torch.allclose(found_opacity[:rows, :columns].flatten(), opacity, atol=1e-4)
@@ -142,11 +144,13 @@ def test_march(samples: int) -> None:
     avatar, window = scene.avatar, scene.window
     planes = avatar.head.blend(scene.expression[None])[0]
     edges, opacity = scene.searched(samples)
-    rows, columns = window.height, window.width
+    rows, columns = window.blocks
     given = (edges[:rows, :columns].reshape(-1, samples + 1), opacity[:rows, :columns].flatten())
     rgb, passed = stages.march(avatar, planes, *scene.place, *given)
     last = planes.permute(0, 2, 3, 1).contiguous()
-    head = gpu_picture.march(avatar, scene.view, scene.frame, last, edges, opacity)[:, window.rows, window.columns]
+    head = gpu_picture.march(avatar, scene.view, scene.frame, last, edges, opacity, BLOCK)[
+        :, window.rows, window.columns
+    ]
     assert 0.1 < float(passed.mean()) < 0.95
     assert float(rgb.std()) > 0.05
     assert (head[:3].permute(1, 2, 0) - rgb).abs().max() < TOLERANCE * STEP
@@ -203,11 +207,12 @@ def test_what_is_done_is_counted() -> None:
     avatar, view, frame, window = scene.avatar, scene.view, scene.frame, scene.window
     counts = torch.zeros(5, dtype=torch.int64, device=DEVICE)
     planes = gpu_picture.blend(avatar.head, scene.expression)
-    edges, opacity = gpu_picture.search(avatar, view, frame, SAMPLES, SEARCH_BINS, counts)
-    head = gpu_picture.march(avatar, view, frame, planes, edges, opacity, counts)
+    edges, opacity = gpu_picture.search(avatar, view, frame, SAMPLES, SEARCH_BINS, BLOCK, counts)
+    head = gpu_picture.march(avatar, view, frame, planes, edges, opacity, BLOCK, counts)
     gpu_picture.finish(avatar, view, frame, head, counts)
     lookups, rays, samples, colours, pixels = counts.tolist()
-    rows, columns = window.height, window.width
+    rows, columns = window.blocks
+    opacity = opacity[:rows, :columns].repeat_interleave(BLOCK, 0).repeat_interleave(BLOCK, 1)
     assert 0 < lookups <= rows * columns * SEARCH_BINS
     assert lookups % SEARCH_BINS == 0
     assert rays == int((opacity[: window.height, : window.width] > stages.HIT).sum())

@@ -190,7 +190,8 @@ class StageCounter:
         result = function(*arguments, **keywords, counts=done)
         if stage == "search":
             _, _, height, width = window.tolist()
-            self._searched(height * width, given["samples"])
+            block = given["block"]
+            self._searched(-(-height // block) * -(-width // block), given["samples"])
         self._add(done.tolist())
         return result
 
