@@ -26,7 +26,7 @@ from renderer.training.losses import coverage_loss, photometric_loss, roughness,
 from renderer.training.perceptual import PerceptualLoss
 from renderer.training.pixel_choice import PixelChoice
 from renderer.training.settling import settle_grid, settle_torso
-from renderer.training.threads import frame_threads
+from renderer.training.threads import FrameThreads
 from renderer.view import within
 
 
@@ -151,7 +151,8 @@ class Trainer(FieldTraining[Avatar]):
         )
         moved = {id(head.static_planes), id(head.basis_planes)}
         self._shared = [each for each in self.avatar.parameters() if each.requires_grad and id(each) not in moved]
-        self._threads = frame_threads(settings.frames) if self.device.type == "cpu" else None
+        threads = min(torch.get_num_threads(), settings.frames) if self.device.type == "cpu" else 1
+        self._threads = FrameThreads(threads) if threads > 1 else None
         self._rates = [group["lr"] for group in self._optimiser.param_groups]
 
     def step(self, progress: float) -> float:
