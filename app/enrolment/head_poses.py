@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.assets import cache_folder
 from app.capture.source import open_source
 from app.enrolment.fields import Training
 from app.enrolment.footage import EnrolmentFootage, span
@@ -14,7 +13,6 @@ from app.progress import Progress
 from app.tracking.head_alignment import SIDE, HeadAligner
 from codec.face_state import FaceState
 from renderer.avatar import Avatar
-from renderer.kernels import cpu, gpu
 
 
 def with_aligned_heads(footage: EnrolmentFootage, training: Training) -> EnrolmentFootage:
@@ -28,10 +26,6 @@ def with_aligned_heads(footage: EnrolmentFootage, training: Training) -> Enrolme
     avatar = training.avatar
     if not isinstance(avatar, Avatar):
         return footage
-    if training.device.type == "cpu":
-        cpu.prepare(cache_folder() / "kernels")
-    else:
-        gpu.prepare(avatar)
     if avatar.fastest() == "torch":
         return footage
     avatar.forget_view()

@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 from renderer.head_field import PLANE_AXES
 from renderer.kernels.cpu_march import CHANNELS
 from renderer.kernels.cpu_pool import side_by_side
-from renderer.kernels.cpu_vector import FAST
+from renderer.kernels.cpu_vector import FAST, texel
 
 _F = np.float32
 _COLUMNS: Final = tuple(column for column, _ in PLANE_AXES)
@@ -21,13 +21,18 @@ PARTS: Final = 4
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
-def _cell(place: Any, limit: Any) -> tuple[Any, Any]:
-    """Return the texel before a place, such that there is one behind it, and how far the place lies beyond it."""
-    # What is not a number is looked up at the first texel.
-    inside = place if place > _F(0.0) else _F(0.0)
-    inside = inside if inside < limit else limit
-    texel = min(np.int64(inside), np.int64(limit) - 1)
-    return texel, inside - _F(texel)
+def _cell(point: Any, axis: Any, box: Any, size: Any) -> tuple[Any, Any, Any]:
+    """Return where a point (3,) lies along an axis of planes of ``size`` texels.
+
+    Returns:
+        The texel before it, such that there is one behind it, how far beyond that texel it lies, and by how many texels
+        it moves a centimetre: beyond the box, whose border goes on there, by none.
+    """
+    limit = _F(size - 1)
+    place = (point[axis] - box[0, axis]) * box[1, axis]
+    inside = min(max(place, _F(0.0)), limit)
+    before = texel(inside, size)
+    return before, inside - _F(before), box[1, axis] if _F(0.0) < place < limit else _F(0.0)
 
 
 @njit(
@@ -55,12 +60,11 @@ def read(planes: Any, points: Any, box: Any, features: Any, first: Any, last: An
         first: of the points to read.
         last: the one behind them.
     """
-    limit = _F(planes.shape[1] - 1)
+    size = planes.shape[1]
     for point in range(first, last):
         for plane in range(3):
-            column, row = _COLUMNS[plane], _ROWS[plane]
-            x, right = _cell((points[point, column] - box[0, column]) * box[1, column], limit)
-            y, below = _cell((points[point, row] - box[0, row]) * box[1, row], limit)
+            x, right, _ = _cell(points[point], _COLUMNS[plane], box, size)
+            y, below, _ = _cell(points[point], _ROWS[plane], box, size)
             left, above = _F(1.0) - right, _F(1.0) - below
             a, b, c, d = left * above, right * above, left * below, right * below
             for channel in range(CHANNELS):
@@ -102,13 +106,10 @@ def read_backward(
             the features do not change, so it is 0 there.
         plane: 0 to 2.
     """
-    limit = _F(planes.shape[1] - 1)
-    column, row = _COLUMNS[plane], _ROWS[plane]
+    size = planes.shape[1]
     for point in range(len(points)):
-        place_x = (points[point, column] - box[0, column]) * box[1, column]
-        place_y = (points[point, row] - box[0, row]) * box[1, row]
-        x, right = _cell(place_x, limit)
-        y, below = _cell(place_y, limit)
+        x, right, columns = _cell(points[point], _COLUMNS[plane], box, size)
+        y, below, rows = _cell(points[point], _ROWS[plane], box, size)
         left, above = _F(1.0) - right, _F(1.0) - below
         a, b, c, d = left * above, right * above, left * below, right * below
         across = down = _F(0.0)
@@ -124,8 +125,7 @@ def read_backward(
             upper_right, lower_right = planes[plane, y, x + 1, channel], planes[plane, y + 1, x + 1, channel]
             across += given * (above * (upper_right - upper) + below * (lower_right - lower))
             down += given * (left * (lower - upper) + right * (lower_right - upper_right))
-        slopes[plane, point, 0] = across * box[1, column] if _F(0.0) < place_x < limit else _F(0.0)
-        slopes[plane, point, 1] = down * box[1, row] if _F(0.0) < place_y < limit else _F(0.0)
+        slopes[plane, point, 0], slopes[plane, point, 1] = across * columns, down * rows
 
 
 class ReadPlanes(torch.autograd.Function):

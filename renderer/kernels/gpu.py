@@ -152,16 +152,7 @@ def read_planes(field: HeadField, planes: Tensor, points: Tensor) -> Tensor:
 
 
 def composite(sigma: Tensor, deltas: Tensor, colours: Tensor) -> tuple[Tensor, Tensor]:
-    """Composite rays (`compositing.render_weights`, `compositing.composite`); gradients reach all three.
-
-    Args:
-        sigma: (N, S) density per centimetre.
-        deltas: (N, S) interval lengths in centimetres.
-        colours: (N, S, 3) in [0, 1].
-
-    Returns:
-        ``rgb`` (N, 3), premultiplied, and ``transmittance`` (N,).
-    """
+    """Do what `renderer.stages.composite_rays` does; gradients reach all three."""
     from renderer.kernels.gpu_composite import Composite
 
     with current(sigma.device):
