@@ -174,6 +174,12 @@ class LoadedAvatar:
         embedded: NDArray[np.float32] = self.embedding(torch.from_numpy(np.asarray(expression, np.float32))).numpy()
         return embedded
 
+    @property
+    def expression_bounds(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The least and the greatest (E,) that the numbers of an embedded expression may be."""
+        lower, upper = self.embedding.lower.numpy(), self.embedding.upper.numpy()
+        return lower, upper
+
     def show_enrolled(self) -> None:
         """Let the next pictures show the enrolled background, at once."""
         self._fade = None
@@ -199,10 +205,6 @@ class LoadedAvatar:
 
     def render(self, state: FaceState, width: int, height: int) -> NDArray[np.uint8]:
         """Return the picture (height, width, 3), RGB, of a state whose expression is embedded."""
-
-        def tensor(values: NDArray[np.float32]) -> torch.Tensor:
-            return torch.from_numpy(np.array(values, np.float32)).to(self.device)
-
         with torch.inference_mode():
             refinement = self._refinement
             if refinement is not None and refinement.step() and self._refinement is refinement:
@@ -210,16 +212,30 @@ class LoadedAvatar:
             fade = self._fade
             if fade is not None and fade.step() and self._fade is fade:
                 self._fade = None
-            picture = self.field.render(
-                tensor(state.expression),
-                tensor(state.pose.rotation),
-                tensor(state.pose.translation),
-                tensor(state.torso),
-                width,
-                height,
-            )
+            picture = self.field.render(*self._head(state), self._tensor(state.torso), width, height)
         image: NDArray[np.uint8] = picture.cpu().numpy()
         return image
+
+    def head_distance(self, state: FaceState, width: int, height: int) -> NDArray[np.float32]:
+        """Return how far away (height, width) the head is in a picture, see `Avatar.head_distance`.
+
+        Raises:
+            ValueError: its field is none that renders quickly.
+        """
+        if not isinstance(self.field, Avatar):
+            raise ValueError("only the fast field knows where its head's surface is")
+        with torch.inference_mode():
+            distance = self.field.head_distance(*self._head(state), width, height)
+        found: NDArray[np.float32] = distance.cpu().numpy()
+        return found
+
+    def _head(self, state: FaceState) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return expression, rotation and translation on the device."""
+        pose = state.pose
+        return self._tensor(state.expression), self._tensor(pose.rotation), self._tensor(pose.translation)
+
+    def _tensor(self, values: NDArray[np.float32]) -> torch.Tensor:
+        return torch.from_numpy(np.array(values, np.float32)).to(self.device)
 
 
 def load_avatar(path: str | Path, device: str = "auto", first: int | None = None) -> LoadedAvatar:

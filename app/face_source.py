@@ -21,7 +21,7 @@ Picture = Callable[[NDArray[np.uint8], float], None]
 
 
 class Tracker(Protocol):
-    """Finds the state of a face in a picture (app.tracking.tracker.FaceTracker)."""
+    """Finds the state of a face in a picture, as an avatar takes it (app.owner_tracker.OwnerTracker)."""
 
     def track(self, image: NDArray[np.uint8], timestamp: float) -> FaceState:
         """Return the state in the RGB picture (H, W, 3)."""
@@ -31,12 +31,10 @@ class Tracker(Protocol):
 
 
 class FaceSource(Protocol):
-    """Where the states of a face come from, in real time."""
+    """Where the states of a face come from, in real time; their expressions are embedded."""
 
     recording_digest: bytes
     """Of the recording that is played; empty for a camera or clip."""
-    embedded: bool
-    """Whether the expressions are embedded already."""
     began: float
     """`time.monotonic` when work on the state yielded last began."""
 
@@ -56,7 +54,6 @@ class RecordedFace:
     def __init__(self, states: Sequence[FaceState], fps: float, digest: bytes, loop: bool = False) -> None:
         """Play ``states`` with embedded expressions; ``digest`` is SHA-256 of the recording's file."""
         self._states, self._fps, self._loop = states, fps, loop
-        self.embedded = True
         self.began = 0.0
         self.recording_digest = digest
 
@@ -85,7 +82,6 @@ class TrackedFace:
     ) -> None:
         """Track what ``source`` shows; ``backdrop`` follows what is behind the person."""
         self._source, self._tracker, self._on_picture, self._backdrop = source, tracker, on_picture, backdrop
-        self.embedded = False
         self.began = 0.0
         self.recording_digest = b""
 

@@ -1,6 +1,6 @@
 """What a call needs of an avatar: structural types, so that a call can be tested with any avatar."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,14 +29,6 @@ class CallAvatar(Protocol):
     @property
     def meta(self) -> Mapping[str, Any]:
         """The avatar's description of itself."""
-
-
-class DrivenAvatar(CallAvatar, Protocol):
-    """What a sender needs."""
-
-    @property
-    def embed(self) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-        """Tracked expression (79,) to embedded (30,)."""
 
 
 class RenderedAvatar(CallAvatar, Protocol):

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from math import inf
-from typing import TYPE_CHECKING, Final
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.tracking.head_alignment import SIDE, HeadAligner
+from app.tracking.face_alignment import SIDE, ExpressionRange, FaceAligner, RenderedHead
 from app.tracking.tracker import FaceTracker
 from codec.face_state import FaceState
 
@@ -15,28 +16,52 @@ if TYPE_CHECKING:
     from app.avatar import LoadedAvatar
 
 
-LIVE_BUDGET: Final = 0.008
+LIVE_BUDGET: Final = 0.016
 """Seconds a picture that a call has for comparing it with its rendering, on average."""
 
 
-def owner_tracker(avatar: "LoadedAvatar", budget: float = inf) -> FaceTracker:
-    """Return the tracker of an avatar's owner, who must close it; ``budget`` is that of its `HeadAligner`.
+class OwnerTracker:
+    """Tracks the face that an avatar shows, as the avatar takes it: with embedded expressions."""
 
-    It waits until the avatar can be rendered fast enough to align the head with it. Where it never can, as with the
-    paper's field, the head's pose is that of the landmarks.
+    def __init__(self, avatar: "LoadedAvatar", budget: float = inf) -> None:
+        """Load the models; ``budget`` is that of the `FaceAligner`.
 
-    Raises:
-        AssetError, AvatarError, CalibrationError, TorsoTemplateError: a model cannot be had, or the avatar is damaged.
-    """
-    avatar.prepare()
-    if avatar.fast:
-        # Its field is unpacked for the first picture, for which a call that has begun would stand still.
-        avatar.render(avatar.tables.rest_state(0.0), SIDE, SIDE)
+        It waits until the avatar can be rendered fast enough to align the face with it. Where it never can, as with the
+        paper's field, the face is that of the landmarks.
 
-    def render(state: FaceState) -> NDArray[np.uint8] | None:
-        if not avatar.fast:
+        Raises:
+            AssetError, AvatarError, CalibrationError, TorsoTemplateError: a model cannot be had, or the avatar is
+                damaged.
+        """
+        self._avatar = avatar
+        avatar.prepare()
+        rest = avatar.tables.rest_state(0.0)
+        if avatar.fast:
+            # Its field is unpacked for the first picture, for which a call that has begun would stand still.
+            avatar.render(rest, SIDE, SIDE)
+        self._tracker = FaceTracker(avatar.calibration, torso=avatar.torso)
+        expressions = ExpressionRange(rest, np.ones_like(rest.expression), *avatar.expression_bounds)
+        self._aligner = FaceAligner(self._rendered, expressions, avatar.torso.camera, avatar.calibration.focal, budget)
+
+    def track(self, image: NDArray[np.uint8], timestamp: float) -> FaceState:
+        """Return the embedded state of the face in the RGB picture (H, W, 3); see `FaceTracker.track`."""
+        tracked = self._tracker.track(image, timestamp)
+        state = replace(tracked, expression=self._avatar.embed(tracked.expression))
+        return self._aligner.align(image, state)
+
+    def close(self) -> None:
+        """Free the models."""
+        self._tracker.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _rendered(self, state: FaceState) -> RenderedHead | None:
+        if not self._avatar.fast:
             return None
-        return avatar.render(replace(state, expression=avatar.embed(state.expression)), SIDE, SIDE)
-
-    head = HeadAligner(render, avatar.torso.camera, avatar.calibration.focal, budget)
-    return FaceTracker(avatar.calibration, torso=avatar.torso, head=head)
+        return RenderedHead(self._avatar.render(state, SIDE, SIDE), self._avatar.head_distance(state, SIDE, SIDE))

@@ -18,7 +18,7 @@ from app.call_options import CallOptions
 from app.call_statistics import CallMeter, CallStatistics
 from app.face_source import FaceSource
 from app.latency import SENDER_STAGES, StageLog
-from app.loaded import DrivenAvatar
+from app.loaded import CallAvatar
 from app.receiver import ended_status, measure, until_stopped
 from app.sending_policy import ECHO_SECONDS, FPS, Plan, SendingPolicy
 from app.session import REFUSED, Handshake, Hello, Rights, Role, backdrop_message, shake_hands
@@ -51,7 +51,7 @@ class Sender:
 
     def __init__(
         self,
-        avatar: DrivenAvatar,
+        avatar: CallAvatar,
         face: FaceSource,
         key: OwnerKey | None = None,
         device: str = "",
@@ -66,7 +66,6 @@ class Sender:
         self._encoder = FrameEncoder(
             avatar.tables,
             avatar.digest,
-            None if face.embedded else avatar.embed,
             prediction=avatar.prediction,
         )
         # From the event loop to the worker: bounded, as a worker that waits for its camera takes nothing out.

@@ -1,4 +1,4 @@
-"""Face states -> packets: embed, quantise, predict, entropy-code.
+"""Face states -> packets: quantise, predict, entropy-code.
 
 Without an acknowledgement each packet decodes alone. With prediction tables, frames are predicted from the newest one
 that the receiver has acknowledged, which it names: whatever is lost, what arrives can be decoded.
@@ -9,8 +9,7 @@ hardly moves keeps its symbol, as with hysteresis, and one that moves trembles l
 1 / sqrt(1 - CARRIED^2).
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Sequence
 from math import isfinite
 
 import numpy as np
@@ -32,24 +31,19 @@ from codec.tables import CodecTables
 CARRIED = 0.6
 """Part of the rounding error that is carried on: frame-to-frame changes of the error lose 2 dB, the error gains 2."""
 
-Embed = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""The avatar's embedding: a tracked expression (79,) -> (E,)."""
-
 
 class FrameEncoder:
     """Turns the states of one capture into packets.
 
-    ``avatar_id`` is the digest of the avatar or its first bytes. ``embed`` is the avatar's embedding; None when the
-    states already hold embedded expressions. ``sequence`` is the number of the first packet. Without ``prediction``,
-    and as long as nothing is acknowledged, each packet decodes alone. ``carried`` (0 to 1) is the part of a rounding
-    error that is carried on.
+    ``avatar_id`` is the digest of the avatar or its first bytes. ``sequence`` is the number of the first packet.
+    Without ``prediction``, and as long as nothing is acknowledged, each packet decodes alone. ``carried`` (0 to 1) is
+    the part of a rounding error that is carried on. The states hold embedded expressions.
     """
 
     def __init__(
         self,
         tables: CodecTables,
         avatar_id: bytes,
-        embed: Embed | None = None,
         *,
         sequence: int = 0,
         prediction: PredictionTables | None = None,
@@ -58,7 +52,6 @@ class FrameEncoder:
         self._tables = tables
         self._carried = carried
         self._avatar_id = short_id(avatar_id)
-        self._embed = embed
         self._sequence = sequence % SEQUENCE_MODULUS
         self._prediction = prediction
         self._context = b"" if prediction is None else context_of(avatar_id, prediction)
@@ -100,8 +93,6 @@ class FrameEncoder:
             self._error = None
             packet = Packet(self._header(timestamp, False), b"")
         else:
-            if self._embed is not None:
-                state = replace(state, expression=np.asarray(self._embed(state.expression)))
             parameters = state_parameters(state, self._tables.layout)
             wanted = parameters if self._error is None else parameters + self._carried * self._error
             usable = self._usable(along)

@@ -1,7 +1,6 @@
 """Other operating points of our stream: the same avatar with finer or coarser steps."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from app.bench.ours import OurCodec
 from app.capture.source import Frame, open_source
 from app.enrolment.sensitivity import picture_metric
 from app.errors import UserError
-from app.owner_tracker import owner_tracker
+from app.owner_tracker import OwnerTracker
 from app.progress import Progress
 from app.tracking.tracker import track_frames
 from codec.face_state import FaceState
@@ -26,7 +25,7 @@ COARSENESS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 def training_states(spec: ClipSpec, avatar: LoadedAvatar) -> list[FaceState]:
-    """Track the part of a clip that the avatar was enrolled from; frames without a face are left out."""
+    """Track what the avatar was enrolled from, as a call does; frames without a face are left out."""
     stop = spec.held_out_from()
     with open_source(str(spec.path)) as source, Progress(stop, "tracking what was enrolled") as progress:
 
@@ -37,13 +36,12 @@ def training_states(spec: ClipSpec, avatar: LoadedAvatar) -> list[FaceState]:
                 progress.update(frame.timestamp)
                 yield frame
 
-        return [state for state in track_frames(enrolled(), owner_tracker(avatar)) if state.present]
+        return [state for state in track_frames(enrolled(), OwnerTracker(avatar)) if state.present]
 
 
 def enrolled_parameters(states: list[FaceState], avatar: LoadedAvatar) -> NDArray[np.float64]:
-    """Return the parameters (N, D), as prediction tables are fitted to, of tracked ``states``."""
-    embedded = [replace(state, expression=avatar.embed(state.expression)) for state in states]
-    return np.stack([state_parameters(state, avatar.tables.layout) for state in embedded])
+    """Return the parameters (N, D), as prediction tables are fitted to, of embedded ``states``."""
+    return np.stack([state_parameters(state, avatar.tables.layout) for state in states])
 
 
 def coarser(
@@ -53,7 +51,7 @@ def coarser(
 
     Args:
         avatar: of the person, with prediction tables.
-        states: gives those of the enrolled part, tracked (79 coefficients). It is called when the tables are needed.
+        states: gives those of the enrolled part, embedded. It is called when the tables are needed.
         coarseness: above 0.
         name: of the codec.
         label: of the codec.

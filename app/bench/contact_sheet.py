@@ -37,8 +37,9 @@ class SheetError(UserError):
 class Portrait(Protocol):
     """The avatar, as far as it is needed here."""
 
-    def embed(self, expression: NDArray[np.float32], /) -> NDArray[np.float32]:
-        """Return the embedded expression (E,) of a tracked one (79,)."""
+    @property
+    def expression_bounds(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The least and the greatest (E,) that the numbers of an expression may be."""
 
     def render(self, state: FaceState, width: int, height: int, /) -> Picture:
         """Return the picture (height, width, 3) of an embedded state."""
@@ -53,7 +54,7 @@ def contact_sheet(avatar: Portrait, states: Sequence[FaceState]) -> Picture:
 
     Args:
         avatar: of the person.
-        states: tracked (79 coefficients), of the enrolled part.
+        states: embedded, of the enrolled part.
 
     Raises:
         SheetError: too few states.
@@ -76,7 +77,7 @@ def contact_sheet(avatar: Portrait, states: Sequence[FaceState]) -> Picture:
     for row in rows:
         cells: list[Picture] = []
         for state in row:
-            shown = replace(state, expression=avatar.embed(state.expression.astype(np.float32)))
+            shown = replace(state, expression=np.clip(state.expression, *avatar.expression_bounds))
             cells += [*([across] if cells else []), avatar.render(shown, SIZE, SIZE)]
         line = np.concatenate(cells, axis=1)
         sheet += [*([np.full((GAP, line.shape[1], 3), 255, np.uint8)] if sheet else []), line]

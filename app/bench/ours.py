@@ -16,7 +16,7 @@ from app.bench.rate.acknowledging import DelayedAcknowledgements
 from app.call_options import LIVE
 from app.enrolment.framing import Framing
 from app.errors import UserError
-from app.owner_tracker import owner_tracker
+from app.owner_tracker import OwnerTracker
 from app.progress import Progress
 from app.session import backdrop_message, backdrop_of
 from codec.backdrop import decode_backdrop
@@ -83,7 +83,7 @@ class OurCodec:
             "training_steps": int(training.get("steps", 0)),
             "training_minutes": float(training.get("minutes", 0.0)),
             "backdrop": LIVE,
-            "head": "aligned",
+            "face": "aligned",
             **({} if self.avatar.prediction is None else {"delay_ms": 1000 * DELAY}),
         }
 
@@ -94,11 +94,11 @@ class OurCodec:
 
     def encode(self, frames: Frames, fps: float) -> Coded:
         """Track, embed, quantise and entropy-code every frame into the packet that a call would send."""
-        encoder = FrameEncoder(self.tables, self.avatar.digest, self.avatar.embed, prediction=self.prediction)
+        encoder = FrameEncoder(self.tables, self.avatar.digest, prediction=self.prediction)
         acknowledgements = DelayedAcknowledgements(DELAY)
         packets, backdrops = [], []
         with (
-            owner_tracker(self.avatar) as tracker,
+            OwnerTracker(self.avatar) as tracker,
             watching(self.avatar) as watcher,
             Progress(len(frames), "tracking") as progress,
         ):

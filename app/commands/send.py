@@ -105,13 +105,13 @@ def _face(args: argparse.Namespace, avatar: "LoadedAvatar", on_picture: "Picture
         return RecordedFace(states, recording.fps, hashlib.sha256(path.read_bytes()).digest(), args.loop)
     # A recording needs neither models nor what follows the person with them.
     from app.backdrop_watching import watching
-    from app.owner_tracker import LIVE_BUDGET, owner_tracker
+    from app.owner_tracker import LIVE_BUDGET, OwnerTracker
 
     refuse_driving(file, args.avatar, args.source)
     source = open_source(args.source, loop=args.loop)
     try:
         backdrop = BackdropFollower(partial(watching, avatar)) if args.backdrop == LIVE else None
-        return TrackedFace(source, owner_tracker(avatar, LIVE_BUDGET), on_picture, backdrop)
+        return TrackedFace(source, OwnerTracker(avatar, LIVE_BUDGET), on_picture, backdrop)
     except BaseException:
         source.close()
         raise

@@ -7,13 +7,12 @@ recording of states that are embedded already.
 import hashlib
 import json
 import sys
-from dataclasses import replace
 
 from app.avatar import load_avatar
 from app.avatar_fields import SECTIONS
 from app.capture.source import open_source
 from app.demonstration import DEMO_AVATAR, DEMO_RECORDING
-from app.owner_tracker import owner_tracker
+from app.owner_tracker import OwnerTracker
 from app.progress import Progress
 from app.tracking.tracker import track_frames
 from codec.avatar_file import AvatarFile
@@ -24,9 +23,8 @@ def main(enrolled: str, clip: str) -> None:
     """Track the clip of the enrolled person and write avatar and recording into this folder."""
     avatar = load_avatar(enrolled, "cpu")
     with open_source(clip) as source, Progress(source.frame_count, "tracking") as progress:
-        tracked = track_frames(source.frames(), owner_tracker(avatar), progress.update)
+        states = track_frames(source.frames(), OwnerTracker(avatar), progress.update)
         fps = source.fps
-    states = [replace(state, expression=avatar.embed(state.expression)) for state in tracked]
     # The avatar names the recording by its digest, so the recording cannot name the avatar by its own: it names the
     # coding tables, which are the avatar's alone.
     Recording(fps=fps, states=states, avatar_id=avatar.tables.digest).write(DEMO_RECORDING)

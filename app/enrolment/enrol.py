@@ -14,9 +14,9 @@ from app.assets import AssetError
 from app.avatar import choose_device, device_name
 from app.enrolment.checkpoint import Checkpoint, CheckpointError
 from app.enrolment.export import Measured, finish
+from app.enrolment.face_alignment import with_aligned_faces
 from app.enrolment.fields import FIELDS, Training
 from app.enrolment.footage import EnrolmentFootage, collect_footage
-from app.enrolment.head_poses import with_aligned_heads
 from app.errors import UserError
 from app.lpips_weights import load_perceptual_loss
 from app.owner_keys import make_owner_key
@@ -33,9 +33,9 @@ CHECK_SHARE = 10.0
 FINISH_SECONDS = 45.0
 """Kept of the budget for tables, what they need to know of the picture, packing and the last measurement."""
 ALIGN_SECONDS = 0.018
-"""For each frame of the clip, to correct the poses that the tables are fitted to."""
+"""For each frame of the clip, to correct the poses and expressions that the tables are fitted to."""
 ALIGN_AT = 0.3
-"""Share of the training after which the field knows the person well enough to correct the poses that it is trained on:
+"""Share of the training after which the field knows the person well enough to correct the faces that it is trained on:
 what it learns from then on is sharper."""
 LEAST_SHARE = 0.3
 """Of the budget that goes into training, however long the preparation takes."""
@@ -122,7 +122,7 @@ def enrol(options: EnrolmentOptions, say: Callable[[str], None]) -> Measured:
     trained, finished = _train(trainer, footage, options, spent, budget)
     if trainer.steps == 0:
         raise BrokenOffError("stopped before the training began; nothing was written")
-    footage = with_aligned_heads(footage, trainer)
+    footage = with_aligned_faces(footage, trainer)
     file, measured = finish(trainer, embedding, footage, options.name, make_owner_key(), trained / 60)
     file.write(options.output)
     if finished:
@@ -187,7 +187,7 @@ def _train(
         while used() < 1.0 and not interrupted():
             started = time.monotonic()
             if used() >= ALIGN_AT and not aligned:
-                footage, aligned = with_aligned_heads(footage, trainer), True
+                footage, aligned = with_aligned_faces(footage, trainer), True
                 trainer.footage = footage.training.to(trainer.device)
                 # What was best with the poses of before is not to be compared with what comes.
                 least, best = float("inf"), None

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from app.avatar import pack_embedding
 from app.avatar_fields import pack_sections, unpack_sections
@@ -66,13 +67,15 @@ def finish(
     avatar.rescale_expression(shift, scale)
     avatar.forget_view()
     embedding.requires_grad_(False)
-    embedded: NDArray[np.float32] = embedding(tracked).numpy()
+    refinements = None if footage.refinements is None else torch.from_numpy(footage.refinements)
+    seen = refined(embedding, tracked, refinements, scale)
+    unseen = refined(embedding, footage.held_out.expressions, footage.held_out.refinements, scale)
     poses, torsos = [state.pose for state in footage.states], np.stack([state.torso for state in footage.states])
-    parameters = training_parameters(embedded.astype(np.float64), poses, torsos)
-    layout = ParameterLayout(len(torsos[0]), embedded.shape[1])
+    parameters = training_parameters(seen.astype(np.float64), poses, torsos)
+    layout = ParameterLayout(len(torsos[0]), seen.shape[1])
     metric = picture_metric(avatar, parameters, layout)
     tables = CodecTables.fit(
-        embedded,
+        seen,
         poses,
         torsos,
         expression_step=expression_steps(np.sqrt(np.diag(metric)[layout.expression]), PICTURE_ERROR),
@@ -80,7 +83,7 @@ def finish(
     )
     fields = pack_sections(avatar)
     shipped = unpack_sections(AvatarFile(fields))
-    measured = measure(shipped, tables, footage, embedding(footage.held_out.expressions).numpy())
+    measured = measure(shipped, tables, footage, unseen)
     meta = {
         "name": name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -111,6 +114,17 @@ def finish(
     return AvatarFile(sections), measured
 
 
+def refined(
+    embedding: Embedding, expressions: Tensor, refinements: Tensor | None, scale: Tensor
+) -> NDArray[np.float32]:
+    """Return embedded expressions (N, E) with ``refinements`` in units that were ``scale`` (E,) times smaller."""
+    embedded = embedding(expressions)
+    if refinements is not None:
+        embedded = (embedded + refinements / scale).clamp(embedding.lower, embedding.upper)
+    values: NDArray[np.float32] = embedded.numpy()
+    return values
+
+
 def measure(
     avatar: Portrait, tables: CodecTables, footage: EnrolmentFootage, embedded: NDArray[np.float32]
 ) -> Measured:
@@ -122,7 +136,7 @@ def measure(
         footage: with the held-out frames.
         embedded: (F, E) their expressions.
     """
-    encoder, decoder = FrameEncoder(tables, bytes(2), None), FrameDecoder(tables, bytes(2))
+    encoder, decoder = FrameEncoder(tables, bytes(2)), FrameDecoder(tables, bytes(2))
     held_out = footage.held_out
     full, head, sizes = [], [], []
     for frame in range(len(held_out)):

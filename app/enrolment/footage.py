@@ -18,7 +18,7 @@ from app.tracking.segmenter import open_segmenter
 from app.tracking.torso_template import FrameCamera, TorsoTemplate, frame_picture
 from app.tracking.torso_tracker import TorsoTracker
 from app.tracking.tracker import detect_landmarks, open_landmarker
-from codec.face_state import FaceState
+from codec.face_state import FaceState, HeadPose
 from renderer.camera import Camera
 from renderer.training.dataset import Footage
 
@@ -75,25 +75,36 @@ class EnrolmentFootage:
     """Of the held-out frames."""
     fps: float
     tracked: TrackedSpan
+    refinements: NDArray[np.float32] | None = None
+    """Of ``states``, see `Footage.refinements`."""
 
-    def with_states(self, states: list[FaceState]) -> "EnrolmentFootage":
-        """Return this footage with other states of all its frames (`TrackedSpan.states`): their poses are taken."""
+    def aligned(self, poses: list[HeadPose], refinements: NDArray[np.float32]) -> "EnrolmentFootage":
+        """Return this footage with its faces aligned.
+
+        Args:
+            poses: of all its frames (`TrackedSpan.states`).
+            refinements: (len(poses), E) of their expressions, see `Footage.refinements`.
+        """
         kept = self.tracked.kept
         ends = np.cumsum([len(part) for part in (self.training, self.validation, self.held_out)])
-        poses = [states[index].pose for index in kept]
-        rotations = torch.from_numpy(np.stack([pose.rotation for pose in poses]))
-        translations = torch.from_numpy(np.stack([pose.translation for pose in poses]))
+        rotations = torch.from_numpy(np.stack([poses[index].rotation for index in kept]))
+        translations = torch.from_numpy(np.stack([poses[index].translation for index in kept]))
+        refined = torch.from_numpy(refinements[kept])
 
-        def posed(part: Footage, first: int, last: int) -> Footage:
-            return replace(part, rotations=rotations[first:last], translations=translations[first:last])
+        def aligned(part: Footage, first: int, last: int) -> Footage:
+            rows = slice(first, last)
+            return replace(part, rotations=rotations[rows], translations=translations[rows], refinements=refined[rows])
 
+        states = [replace(state, pose=pose) for state, pose in zip(self.tracked.states, poses, strict=True)]
+        present = [index for index, state in enumerate(states[: self.tracked.enrolled]) if state.present]
         return replace(
             self,
-            training=posed(self.training, 0, ends[0]),
-            validation=posed(self.validation, ends[0], ends[1]),
-            held_out=posed(self.held_out, ends[1], ends[2]),
-            states=[state for state in states[: self.tracked.enrolled] if state.present],
+            training=aligned(self.training, 0, ends[0]),
+            validation=aligned(self.validation, ends[0], ends[1]),
+            held_out=aligned(self.held_out, ends[1], ends[2]),
+            states=[states[index] for index in present],
             held_out_states=[states[index] for index in kept[ends[1] :]],
+            refinements=refinements[present],
         )
 
 

@@ -1,9 +1,10 @@
 """The face tracker: pictures in, face states out; live frame by frame, or a whole recording in two passes."""
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,6 @@ from app.assets import asset_path
 from app.capture.source import Frame
 from app.tracking.calibration import Calibration, CalibrationError, calibrate
 from app.tracking.estimator import APPEARING_ERROR, STRANGER_ERROR, StateEstimator
-from app.tracking.head_alignment import HeadAligner
 from app.tracking.landmark_tables import LandmarkTables
 from app.tracking.landmarker import FACES, FaceLandmarker, Landmarks
 from app.tracking.morphable_model import MorphableModel
@@ -66,11 +66,8 @@ class FaceTracker:
         calibration: Calibration | None,
         landmarker: FaceLandmarker | None = None,
         torso: TorsoTemplate | None = None,
-        head: HeadAligner | None = None,
     ) -> None:
         """Load the models; without a template of the torso, it is left at rest.
-
-        ``head`` corrects the pose that the landmarks tell.
 
         Raises:
             AssetError: the landmarker's model file cannot be had.
@@ -85,7 +82,6 @@ class FaceTracker:
         self._person = person_model(self._model, self.calibration)
         self._landmarker = landmarker or open_landmarker()
         self._torso = None if torso is None else TorsoTracker(torso, self.calibration.focal)
-        self._head = head
         self._estimator: StateEstimator | None = None
         self._size = (0, 0)
         self._kept: list[Landmarks] | None = [] if calibration is None else None
@@ -110,8 +106,7 @@ class FaceTracker:
             return state
         # Without a face the body may be anybody's.
         motion = self._torso.track(image, timestamp) if state.present else self._torso.held
-        state = replace(state, torso=motion)
-        return state if self._head is None else self._head.align(image, state)
+        return replace(state, torso=motion)
 
     def close(self) -> None:
         """Free the landmarker."""
@@ -192,14 +187,24 @@ def detect_landmarks(
     return LandmarkTrack(landmarks, timestamps, width, height)
 
 
+class Tracker(Protocol):
+    """Finds the state of a face in pictures that come in order."""
+
+    def track(self, image: NDArray[np.uint8], timestamp: float) -> FaceState:
+        """Return the state in the RGB picture (H, W, 3)."""
+
+    def close(self) -> None:
+        """Free the models."""
+
+
 def track_frames(
     frames: Iterable[Frame],
-    tracker: FaceTracker,
+    tracker: Tracker,
     progress: Callable[[int], None] | None = None,
 ) -> list[FaceState]:
     """Track a recording in one pass and close the tracker; ``progress`` is called with the number of frames done."""
     states = []
-    with tracker:
+    with closing(tracker):
         for frame in frames:
             states.append(tracker.track(frame.image, frame.timestamp))
             if progress is not None:

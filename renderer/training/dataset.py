@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import Tensor
+from torch import Tensor, nn
 
 from renderer.camera import Camera
 
@@ -31,6 +31,8 @@ class Footage:
     torso_modes: Tensor
     """(M, 2, KNOTS, KNOTS) float32 of the torso's motion, see `renderer.torso_modes`."""
     camera: Camera
+    refinements: Tensor | None = None
+    """(F, E) what comparing the pictures with renderings has added to their embedded expressions, if anything."""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -46,6 +48,7 @@ class Footage:
             self.torso_motions[index],
             self.torso_modes,
             self.camera,
+            None if self.refinements is None else self.refinements[index],
         )
 
     def to(self, device: torch.device) -> "Footage":
@@ -59,7 +62,13 @@ class Footage:
             self.torso_motions.to(device),
             self.torso_modes.to(device),
             self.camera,
+            None if self.refinements is None else self.refinements.to(device),
         )
+
+    def embedded(self, embedding: nn.Module, index: Tensor | slice = slice(None)) -> Tensor:
+        """Return the embedded expressions (N, E) of some frames, refined; gradients reach the embedding."""
+        embedded: Tensor = embedding(self.expressions[index])
+        return embedded if self.refinements is None else embedded + self.refinements[index]
 
 
 def dilate(mask: Tensor, pixels: int) -> Tensor:

@@ -86,7 +86,7 @@ class FieldTraining(ABC, Generic[P]):
     def evaluate(self, footage: Footage) -> Evaluation:
         """Render frames as a receiver would, without quantisation, and compare; see ``Evaluation``."""
         self.avatar.forget_view()
-        expressions = self.embedding(footage.expressions.to(self.device))
+        expressions = footage.to(self.device).embedded(self.embedding)
         full, head, losses = [], [], []
         for frame in range(len(footage)):
             picture = self.avatar.render(

@@ -168,7 +168,7 @@ class Trainer(FieldTraining[Avatar]):
         for group, rate in zip(self._optimiser.param_groups, self._rates, strict=True):
             group["lr"] = rate * warm * falling
         chosen = torch.randint(len(self.footage), (settings.frames,))
-        expressions = self.embedding(self.footage.expressions[chosen])
+        expressions = self.footage.embedded(self.embedding, chosen)
         expressions = expressions + torch.randn_like(expressions) * settings.expression_noise
         blended = avatar.head.blend(expressions)
         self._optimiser.zero_grad(set_to_none=True)
@@ -298,7 +298,7 @@ class Trainer(FieldTraining[Avatar]):
         grid.density *= 0.95
         chosen = torch.randint(len(self._voxels), (min(len(self._voxels), 24576),))
         frame = torch.randint(len(self.footage), (1,))
-        planes = self.avatar.head.blend(self.embedding(self.footage.expressions[frame]))[0]
+        planes = self.avatar.head.blend(self.footage.embedded(self.embedding, frame))[0]
         points = self._voxel_centres[chosen] + (torch.rand(len(chosen), 3) - 0.5) * self._voxel_size
         views = torch.tensor([0.0, 0.0, -1.0]).expand_as(points)
         sigma, _ = self.avatar.head(planes, points, views, self.avatar.consistency_code)
@@ -310,7 +310,7 @@ class Trainer(FieldTraining[Avatar]):
     def settle(self) -> None:
         """Sharpen the density grid at the end of the training; see `renderer.training.settling`."""
         with self.device, torch.no_grad():
-            expressions = self.embedding(self.footage.expressions)
+            expressions = self.footage.embedded(self.embedding)
             settle_grid(self.avatar, self.footage, expressions, self._voxels, self._distances)
             settle_torso(self.avatar, self.footage)
 

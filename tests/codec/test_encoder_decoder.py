@@ -98,13 +98,6 @@ def test_numbers_not_finite_are_refused_and_use_up_no_sequence_number():
     assert encoder.encode(face_states(1)[0]).header.sequence == 0
 
 
-def test_the_embedding_is_applied():
-    encoder = FrameEncoder(fitted_tables(), AVATAR, lambda expression: 2 * expression[:30])
-    state = FaceState(np.linspace(-0.5, 0.5, 79, dtype=np.float32), pose_at(), 0.0)
-    decoded = FrameDecoder(fitted_tables(), AVATAR).decode(bytes(encoder.encode(state)), 0.0)
-    np.testing.assert_allclose(decoded.expression, 2 * state.expression[:30], atol=0.1251)
-
-
 def test_packets_decode_alone_and_in_any_order():
     tables = fitted_tables()
     encoder = FrameEncoder(tables, AVATAR)

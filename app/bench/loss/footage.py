@@ -32,7 +32,7 @@ class FootageError(UserError):
 
 @dataclass(frozen=True, eq=False)
 class Footage:
-    """A call's avatar without its picture (app.loaded.DrivenAvatar and RenderedAvatar), and what is sent."""
+    """A call's avatar without its picture (app.loaded.RenderedAvatar), and what is sent."""
 
     states: list[FaceState]
     """With embedded expressions."""

@@ -24,7 +24,7 @@ from app.bench.rate.exchange import Exchanged, exchange
 from app.bench.results import Clip, CodecUsed, Rate, Result, result_path, write
 from app.capture.source import Frame, open_source
 from app.enrolment.sensitivity import person_prediction, picture_metric
-from app.owner_tracker import owner_tracker
+from app.owner_tracker import OwnerTracker
 from app.progress import Progress
 from app.tracking.tracker import track_frames
 from codec.face_state import FaceState
@@ -122,12 +122,8 @@ def _held_out_states(spec: ClipSpec, avatar: LoadedAvatar, start: float, count: 
     """Return the embedded states of the held-out frames; where no face is seen, the last one holds."""
     with open_source(str(spec.path)) as source, Progress(count, "tracking what is held out") as progress:
         frames: Iterator[Frame] = (frame for frame in source.frames() if frame.timestamp >= start)
-        states = track_frames(islice(frames, count), owner_tracker(avatar), progress.update)
-    return [replace(_embedded(state, avatar), present=True) for state in states]
-
-
-def _embedded(state: FaceState, avatar: LoadedAvatar) -> FaceState:
-    return replace(state, expression=avatar.embed(state.expression))
+        states = track_frames(islice(frames, count), OwnerTracker(avatar), progress.update)
+    return [replace(state, present=True) for state in states]
 
 
 def _parameters(states: Sequence[FaceState]) -> NDArray[np.float64]:

@@ -3,7 +3,6 @@
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -12,7 +11,7 @@ import numpy as np
 from app.bench.one_core import one_core
 from app.bench.rate.acknowledging import DelayedAcknowledgements
 from app.bench.speed.timing import spread
-from codec.face_state import FaceState, HeadPose
+from codec.face_state import EXPRESSION_SIZE, FaceState, HeadPose
 
 SECONDS: Final = 10.0
 """Of the clip."""
@@ -66,18 +65,16 @@ def job(arguments: dict[str, Any]) -> dict[str, Any]:
         states, fps = _recorded(path, avatar, seconds)
         name, start, digest = path.stem, 0.0, hashlib.sha256(path.read_bytes()).digest()
     else:
-        name, start, fps, tracked, track_times = _track(arguments["clip"], avatar, seconds)
+        name, start, fps, states, track_times = _track(arguments["clip"], avatar, seconds)
         tracker = {
-            "frames": len(tracked),
-            "tracked": sum(state.present for state in tracked),
+            "frames": len(states),
+            "tracked": sum(state.present for state in states),
             "cores": 1,
             "ms": _spread(track_times, 1e3),
         }
-        states = []
-        for state in tracked:
-            embedded, elapsed = _timed(avatar.embed, state.expression)
-            embed_times.append(elapsed)
-            states.append(replace(state, expression=embedded))
+        # The tracker embeds, among other things.
+        some = np.zeros(EXPRESSION_SIZE, np.float32)
+        embed_times = [_timed(avatar.embed, some)[1] for _ in states]
     decoded, codec = _code(avatar, states)
     save_states(Path(arguments["states"]), decoded, fps, digest)
     codec["embed_us"] = _spread(embed_times, _MICROSECONDS) if embed_times else None
@@ -95,7 +92,7 @@ def _track(spec: str, avatar: Any, seconds: float) -> tuple[str, float, float, l
     from app.bench.clips import ClipSpec
     from app.capture.source import open_source
     from app.demonstration import refuse_driving
-    from app.owner_tracker import owner_tracker
+    from app.owner_tracker import OwnerTracker
     from app.progress import Progress
 
     clip = ClipSpec.parse(spec)
@@ -103,7 +100,7 @@ def _track(spec: str, avatar: Any, seconds: float) -> tuple[str, float, float, l
     start = clip.held_out_from()
     states: list[FaceState] = []
     times: list[float] = []
-    with open_source(str(clip.path)) as source, owner_tracker(avatar) as tracker:
+    with open_source(str(clip.path)) as source, OwnerTracker(avatar) as tracker:
         end = start + seconds
         with Progress(end, f"tracking {clip.name}") as progress:
             for frame in source.frames():

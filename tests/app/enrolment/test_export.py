@@ -12,7 +12,7 @@ from app.avatar import AvatarError, load_avatar
 from app.enrolment.export import finish
 from app.enrolment.footage import EnrolmentFootage
 from app.inspection import describe
-from app.owner_tracker import owner_tracker
+from app.owner_tracker import OwnerTracker
 from codec.avatar_file import AvatarFile
 from tests.app.enrolment.ball import ball_enrolment, embedding_of_ball, fast_training, paper_training
 
@@ -64,7 +64,7 @@ def test_its_tracker_has_unpacked_what_it_renders_before_the_first_picture(
     monkeypatch.setattr("app.owner_tracker.FaceTracker", lambda *given, **named: None)
     avatar = load_avatar(enrolled[0], "cpu")
     assert "field" not in vars(avatar)
-    owner_tracker(avatar)
+    OwnerTracker(avatar)
     assert "field" in vars(avatar)
 
 

@@ -60,7 +60,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def trained(training: InventedTraining, budget: float, monkeypatch: pytest.MonkeyPatch) -> tuple[float, bool]:
     monkeypatch.setattr(enrol, "time", SimpleNamespace(monotonic=lambda: training.now))
     options = EnrolmentOptions(Path("a.mp4"), Path("a.avatar"), "", 64, 1.0, 0.0, None, "cpu")
-    monkeypatch.setattr(enrol, "with_aligned_heads", training.align)
+    monkeypatch.setattr(enrol, "with_aligned_faces", training.align)
     footage: Any = SimpleNamespace(validation=None, training=SimpleNamespace(to=lambda device: f"on {device}"))
     return _train(training, footage, options, 0.0, budget)  # type: ignore[arg-type]
 
