@@ -79,7 +79,7 @@ def write_report(folder: Path, output: Path, pictures_of: Sequence[str] = ()) ->
         raise ResultError(f"{output} cannot be made ({error.strerror}): choose another folder with -o") from None
     pages: dict[str, str] = {}
     if results["quality"]:
-        pages["quality"] = quality_page(results["quality"])
+        pages["quality"] = quality_page(results["quality"], results["rate-distortion"])
     if results["rate-distortion"]:
         pages["rate-distortion"] = rate_distortion_page(results["rate-distortion"], output)
     if results["resolution"]:

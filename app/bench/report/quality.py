@@ -49,6 +49,11 @@ Flicker is the warping error of Lai et al. (2018): what changes from frame to fr
 It is best near that of the original; far below it, motion or texture is missing.
 """
 
+ACTION_UNIT_CEILING = """\
+AUCON is found in pictures by a detector that wavers even between a frame and a good copy of it. The most that any other
+codec reaches, at the highest rate that was measured or below:
+"""
+
 AS_PUBLISHED = f"""\
 Rows as published are those of {PAPER.citation} They were measured on {PAPER.footage}, not on ours, and take no part in
 what is bold. LPIPS, on training footage, is a part of what nerfcall's fields and the animation codec are trained by:
@@ -65,8 +70,8 @@ has it. A dash means that there is no figure.
 """
 
 
-def quality_page(results: Sequence[Result]) -> str:
-    """Return the page as Markdown."""
+def quality_page(results: Sequence[Result], rate_distortion: Sequence[Result] = ()) -> str:
+    """Return the page as Markdown; results at other rates tell how far AUCON goes."""
     clips = quality_rows(results)
     parts = [INTRODUCTION]
     mean = mean_rows(results)
@@ -76,7 +81,10 @@ def quality_page(results: Sequence[Result]) -> str:
     for clip, rows in clips.items():
         parts.append(f"## {clip}\n")
         parts += _tables(rows, with_published=len(clips) == 1)
-    parts += ["## Where others are better than ours\n", losses(clips), _remarks(), provenance(results)]
+    parts += ["## Where others are better than ours\n", losses(clips)]
+    if rate_distortion:
+        parts += ["## How far AUCON goes\n", ACTION_UNIT_CEILING, action_unit_ceiling(clip_curves(rate_distortion))]
+    parts += [_remarks(), provenance(results)]
     return "\n".join(parts)
 
 
@@ -111,6 +119,23 @@ def losses(clips: Mapping[str, Sequence[Row]]) -> str:
                 name = figure.title + (", head" if figure.group == "head" else "")
                 lines.append([clip, name, text, best, winner.method, rate_text(winner.kbps)])
     return table(["clip", "figure", "ours", "best", "of", "kbit/s"], lines, texts=2) if lines else "Nowhere.\n"
+
+
+def action_unit_ceiling(clips: Mapping[str, Curves]) -> str:
+    """Return a table of the greatest AUCON that anything of others has on each clip, at whatever rate."""
+    lines = []
+    for clip, curves in clips.items():
+        points = [
+            (AUCON.of(point.metrics), curve.label, point)
+            for name, curve in curves.items()
+            for point in curve.points
+            if not name.startswith("ours") and not math.isnan(AUCON.of(point.metrics))
+        ]
+        if points:
+            value, label, point = max(points, key=lambda found: found[0])
+            psnr = PSNR.text(PSNR.of(point.metrics))
+            lines.append([clip, label, AUCON.text(value), rate_text(point.kbps), psnr])
+    return table(["clip", "codec", "AUCON", "kbit/s", "PSNR, dB"], lines, texts=2)
 
 
 def _tables(rows: Sequence[Row], with_published: bool) -> list[str]:

@@ -151,6 +151,15 @@ def test_tables_show_who_wins_and_where_ours_loses(made):
     ]  # fmt: skip
 
 
+def test_the_most_action_units_that_others_agree_in_are_those_of_their_best_point(made):
+    rows = (made[1] / "quality.md").read_text().split("## How far AUCON goes")[1].split("##")[0]
+    results = [one for one in read_results(made[0], "rate-distortion") if one.codec.name != "ours"]
+    for clip in ("newsreader", "oval-office-256"):
+        best = max(one.metrics["face"]["aucon"] for one in results if one.clip.name == clip)
+        row = next(line for line in rows.splitlines() if line.startswith(f"| {clip} |"))
+        assert row.split("|")[3].strip() == f"{best:.3f}"
+
+
 def test_ratios_agree_with_the_papers_second_table(made):
     text = (made[1] / "quality.md").read_text().split("Per rate")[1]
     row = next(line for line in text.splitlines() if line.startswith("| *paper, f.t."))
