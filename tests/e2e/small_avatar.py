@@ -56,6 +56,10 @@ class SmallAvatar:
     def embed(self, expression):
         return expression[:SIZE]
 
+    @property
+    def expression_bounds(self):
+        return np.full(SIZE, -9.0, np.float32), np.full(SIZE, 9.0, np.float32)
+
     def prepare(self):
         pass
 

@@ -22,7 +22,7 @@ from app.sending_policy import Plan
 from app.session import BUNDLES, SessionError
 from app.window.figures import Tone, overlay_rows
 from codec.backdrop import encode_backdrop
-from codec.face_state import EXPRESSION_SIZE, FaceState, HeadPose
+from codec.face_state import EMBEDDED_SIZE, FaceState, HeadPose
 from codec.frame_record import FrameHistory
 from codec.operating_point import FINEST, NORMAL, OPERATING_POINTS, THRIFTY
 from signaling.identity import OwnerKey, create_owner_key
@@ -186,7 +186,7 @@ class Tracker:
 
     def track(self, image, timestamp):
         self.tracked.append(timestamp)
-        expression = np.zeros(EXPRESSION_SIZE, np.float32)
+        expression = np.zeros(EMBEDDED_SIZE, np.float32)
         return FaceState(expression, HeadPose.at_rest(), timestamp, present=bool(image[0, 0, 0]))
 
     def close(self):
