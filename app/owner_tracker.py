@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from app.avatar import LoadedAvatar
 
 
-LIVE_BUDGET: Final = 0.016
+LIVE_BUDGET: Final = 0.01
 """Seconds a picture that a call has for comparing it with its rendering, on average."""
 
 
