@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,21 +13,14 @@ from app.capture.source import Frame, Source
 from app.recording_player import paced_states
 from codec.face_state import FaceState
 
+if TYPE_CHECKING:
+    from app.tracking.tracker import Tracker
+
 MAX_FPS: Final = 25.0
 """Frames a second that are sent at most: the receiver interpolates, so that more would only cost bits."""
 
 Picture = Callable[[NDArray[np.uint8], float], None]
 """Told each captured picture (H, W, 3), RGB, and its timestamp."""
-
-
-class Tracker(Protocol):
-    """Finds the state of a face in a picture, as an avatar takes it (app.owner_tracker.OwnerTracker)."""
-
-    def track(self, image: NDArray[np.uint8], timestamp: float) -> FaceState:
-        """Return the state in the RGB picture (H, W, 3)."""
-
-    def close(self) -> None:
-        """Free the models."""
 
 
 class FaceSource(Protocol):
@@ -76,11 +69,11 @@ class TrackedFace:
     def __init__(
         self,
         source: Source,
-        tracker: Tracker,
+        tracker: "Tracker",
         on_picture: Picture | None = None,
         backdrop: BackdropFollower | None = None,
     ) -> None:
-        """Track what ``source`` shows; ``backdrop`` follows what is behind the person."""
+        """Track what ``source`` shows, as its avatar takes it; ``backdrop`` follows what is behind the person."""
         self._source, self._tracker, self._on_picture, self._backdrop = source, tracker, on_picture, backdrop
         self.began = 0.0
         self.recording_digest = b""

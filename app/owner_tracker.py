@@ -36,12 +36,10 @@ class OwnerTracker:
         self._avatar = avatar
         avatar.prepare()
         rest = avatar.tables.rest_state(0.0)
-        if avatar.fast:
-            # Its field is unpacked for the first picture, for which a call that has begun would stand still.
-            avatar.render(rest, SIDE, SIDE)
-        self._tracker = FaceTracker(avatar.calibration, torso=avatar.torso)
         expressions = ExpressionRange(rest, np.ones_like(rest.expression), *avatar.expression_bounds)
+        # It renders, for which the field is unpacked: a call that has begun would stand still meanwhile.
         self._aligner = FaceAligner(self._rendered, expressions, avatar.torso.camera, avatar.calibration.focal, budget)
+        self._tracker = FaceTracker(avatar.calibration, torso=avatar.torso)
 
     def track(self, image: NDArray[np.uint8], timestamp: float) -> FaceState:
         """Return the embedded state of the face in the RGB picture (H, W, 3); see `FaceTracker.track`."""

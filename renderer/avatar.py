@@ -78,10 +78,7 @@ class Avatar(Portrait):
         Raises:
             ValueError: the backend cannot be had here, or does not render such an avatar.
         """
-        if backend == "auto":
-            backend = self.fastest()
-        else:
-            self._demand(backend)
+        backend = self._chosen(backend)
         view = self.view(width, height)
         if backend == "triton":
             return gpu_picture.render(self, view, expression, rotation, translation, torso, samples, SEARCH_BINS, BLOCK)
@@ -123,10 +120,7 @@ class Avatar(Portrait):
         Raises:
             ValueError: the backend cannot be had here, or does not render such an avatar.
         """
-        if backend == "auto":
-            backend = self.fastest()
-        else:
-            self._demand(backend)
+        backend = self._chosen(backend)
         view = self.view(width, height)
         rotation, translation = self.pose_correction(expression, rotation, translation)
         window = view.head_window(self.grid, self.camera, rotation, translation, BLOCK)
@@ -145,8 +139,10 @@ class Avatar(Portrait):
             return "triton"
         return "compiled" if cpu.ready() and cpu.supports(self) else "torch"
 
-    def _demand(self, backend: Backend) -> None:
-        """Raise ValueError where a backend cannot be had."""
+    def _chosen(self, backend: Backend) -> Backend:
+        """Return the backend that renders; ValueError where it cannot be had."""
+        if backend == "auto":
+            return self.fastest()
         if backend == "triton":
             if (reason := gpu.obstacle(self.background.device)) is not None:
                 raise ValueError(reason)
@@ -157,6 +153,7 @@ class Avatar(Portrait):
                 raise ValueError("the compiled stages render avatars of the usual sizes, on the CPU")
             if not cpu.ready():
                 raise ValueError("the stages are not compiled, or cannot be on this machine")
+        return backend
 
     def forget_view(self) -> None:
         """Drop what is kept from frame to frame; needed after the background, the grid or the extent changed."""
