@@ -60,8 +60,10 @@ async def test_nobody_else_is_contacted_by_default(meet):
 async def test_the_clock_offset_on_one_machine_is_nothing(meet):
     a, b = await meet()
     await settle(lambda: a.clock_known and b.clock_known)
-    assert abs(a.clock_offset) < 0.05
-    assert 0.0 < a.statistics.round_trip < 0.1
+    round_trip = a.statistics.round_trip
+    assert round_trip > 0.0
+    # However busy the machine: half of it is the most that the estimate can be off, but for stamps in microseconds.
+    assert abs(a.clock_offset) <= 0.5 * round_trip + 2e-6
 
 
 async def test_reports_ride_on_the_beats(meet):
