@@ -27,7 +27,7 @@ REFUSED: Final = {"type": "refused"}
 """The receiver to the sender: a packet that reached this side was refused, so predict from nothing sent so far."""
 
 BACKDROP: Final = "backdrop"
-"""Takes pictures of what is behind the person (`codec.backdrop`) in control messages; also their type."""
+"""Type of control messages with pictures of what is behind the person (`codec.backdrop`)."""
 
 HANDSHAKE_SECONDS: Final = 10.0
 """How long the other side may take to say hello."""
@@ -39,7 +39,9 @@ DIGEST_SIZE: Final = 32
 
 BUNDLES: Final = "bundles"
 """Takes messages of several packets (`codec.message`), some of which had come before."""
-CAPABILITIES: Final = frozenset({BUNDLES, BACKDROP})
+BACKDROPS: Final = "backdrops"
+"""Takes pictures of what is behind the person, of either size."""
+CAPABILITIES: Final = frozenset({BUNDLES, BACKDROPS})
 """What this program can do beyond what its codec version says. What a peer lacks of it is done without."""
 MAX_CAPABILITIES: Final = 32
 _CAPABILITY: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
@@ -171,7 +173,7 @@ class Handshake:
         assert self._theirs is not None
         shared = self._hello.capabilities & self._theirs.capabilities
         return Agreement(
-            bool(self._hello.prediction and self._theirs.prediction), BUNDLES in shared, BACKDROP in shared
+            bool(self._hello.prediction and self._theirs.prediction), BUNDLES in shared, BACKDROPS in shared
         )
 
     def start(self) -> list[dict[str, Any]]:

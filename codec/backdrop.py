@@ -1,7 +1,7 @@
 """What lies behind a person, where it is no longer as the avatar shows it: a small picture of the difference.
 
-A backdrop is SIDE x SIDE differences of red, green and blue from the avatar's own background, over the whole frame, in
-units of its range. Every one stands for itself: what was sent before does not matter, and may be lost.
+A backdrop is S x S differences of red, green and blue from the avatar's own background, over the whole frame, in units
+of its range, with S one of `SIDES`. Every one stands for itself: what was sent before does not matter, and may be lost.
 
 The colours become one luma and two chroma differences (those of ITU-R BT.601), each is cut into blocks of 8 x 8, and
 these are transformed by a discrete cosine transform. The coefficients, in units of a step that is twice as large for
@@ -10,7 +10,7 @@ adapt: most are zero, and the higher the frequency the more.
 
 Layout::
 
-    step     u8      of luma, in 255ths, 1 to 64
+    step     u8      of luma, in 255ths, 1 to 64; 128 more where S is the larger
     counts   3 x u8  frequencies of luma and of each chroma that are coded, 0 to 64: all others are zero
     symbols  the range coder's bytes
 """
@@ -25,15 +25,16 @@ from codec.adaptive import table_for, updated_mean
 from codec.entropy import EntropyError, SymbolDecoder, SymbolEncoder
 from codec.errors import BackdropError
 
-SIDE: Final = 64
-"""Pixels of a backdrop: a sixteenth of those of the avatar's own background."""
+SIDES: Final = (64, 128)
+"""Pixels across of a backdrop, those of an avatar's own background being 256: of one that is to be there soon, and of
+one for which there is time."""
 MAX_BYTES: Final = 8 << 10
 """Of a coded backdrop; one of noise alone is refused by whoever would send it."""
 MAX_STEP: Final = 64
 
 _HEAD: Final = 4
+_LARGER: Final = 0x80
 _BLOCK: Final = 8
-_BLOCKS: Final = (SIDE // _BLOCK) ** 2
 _CHROMA_STEPS: Final = 2
 _LARGEST: Final = 8 * 255
 """Magnitude that a coefficient has at most, 255ths."""
@@ -43,24 +44,26 @@ _START: Final = 32
 _TO_LUMA: Final = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 
 Difference = NDArray[np.float32]
-"""(SIDE, SIDE, 3), -1 to 1."""
+"""(S, S, 3), -1 to 1."""
 
 
 def encode_backdrop(difference: NDArray[np.floating], step: int) -> bytes:
-    """Return a difference (SIDE, SIDE, 3) in bytes; ``step``, 1 to 64, is what its coefficients are rounded to, 255ths.
+    """Return a difference (S, S, 3) in bytes; ``step``, 1 to 64, is what its coefficients are rounded to, 255ths.
 
     Raises:
         BackdropError: it takes more than `MAX_BYTES`, or holds numbers that are not finite.
     """
-    if difference.shape != (SIDE, SIDE, 3) or not np.isfinite(difference).all() or not 1 <= step <= MAX_STEP:
+    side = len(difference)
+    shaped = side in SIDES and difference.shape == (side, side, 3)
+    if not shaped or not np.isfinite(difference).all() or not 1 <= step <= MAX_STEP:
         raise BackdropError("This is no difference between backgrounds.")
     planes = np.clip(difference.astype(np.float64), -1.0, 1.0) @ _TO_LUMA.T
-    blocks = planes.reshape(SIDE // _BLOCK, _BLOCK, SIDE // _BLOCK, _BLOCK, 3).transpose(4, 0, 2, 1, 3)
+    blocks = planes.reshape(side // _BLOCK, _BLOCK, side // _BLOCK, _BLOCK, 3).transpose(4, 0, 2, 1, 3)
     transform = _transform()
-    coefficients = (transform @ blocks @ transform.T).reshape(3, _BLOCKS, _BLOCK**2) / _steps(step)
+    coefficients = (transform @ blocks @ transform.T).reshape(3, -1, _BLOCK**2) / _steps(step)
     symbols = np.rint(coefficients).astype(np.int64)[:, :, _order()].transpose(0, 2, 1)
     counts = [int(np.flatnonzero(plane.any(axis=1)).max(initial=-1)) + 1 for plane in symbols]
-    data = bytes([step, *counts]) + _encode_symbols(symbols, counts)
+    data = bytes([step | _LARGER * SIDES.index(side), *counts]) + _encode_symbols(symbols, counts)
     if len(data) > MAX_BYTES:
         raise BackdropError(f"What is behind the person takes {len(data)} bytes of at most {MAX_BYTES}.")
     return data
@@ -68,22 +71,22 @@ def encode_backdrop(difference: NDArray[np.floating], step: int) -> bytes:
 
 def decode_backdrop(data: bytes) -> Difference:
     """Return the difference in ``data``; :class:`BackdropError` for anything but what `encode_backdrop` makes."""
-    if not _HEAD <= len(data) <= MAX_BYTES or not 1 <= data[0] <= MAX_STEP:
+    if not _HEAD <= len(data) <= MAX_BYTES or not 1 <= data[0] % _LARGER <= MAX_STEP:
         raise BackdropError("This is no picture of what is behind a person.")
-    step, counts = data[0], list(data[1:_HEAD])
+    step, counts, side = data[0] % _LARGER, list(data[1:_HEAD]), SIDES[data[0] // _LARGER]
+    across = side // _BLOCK
     if max(counts) > _BLOCK**2:
         raise BackdropError("A picture of what is behind a person is damaged: it has too many frequencies.")
     try:
-        symbols = _decode_symbols(data[_HEAD:], counts, _LARGEST // step + 1)
+        symbols = _decode_symbols(data[_HEAD:], counts, across**2, _LARGEST // step + 1)
     except EntropyError as error:
         raise BackdropError(f"A picture of what is behind a person is damaged: {error}") from None
     if _encode_symbols(symbols, counts) != data[_HEAD:]:
         raise BackdropError("A picture of what is behind a person is damaged: it is not the shortest for what it says.")
-    coefficients = np.empty((3, _BLOCKS, _BLOCK**2))
+    coefficients, transform = np.empty((3, across**2, _BLOCK**2)), _transform()
     coefficients[:, :, _order()] = symbols.transpose(0, 2, 1)
-    count, transform = SIDE // _BLOCK, _transform()
-    blocks = (coefficients * _steps(step)).reshape(3, count, count, _BLOCK, _BLOCK)
-    planes = (transform.T @ blocks @ transform).transpose(1, 3, 2, 4, 0).reshape(SIDE, SIDE, 3)
+    blocks = (coefficients * _steps(step)).reshape(3, across, across, _BLOCK, _BLOCK)
+    planes = (transform.T @ blocks @ transform).transpose(1, 3, 2, 4, 0).reshape(side, side, 3)
     return np.clip(planes @ np.linalg.inv(_TO_LUMA).T, -1.0, 1.0).astype(np.float32)
 
 
@@ -98,19 +101,19 @@ def _encode_symbols(symbols: NDArray[np.int64], counts: list[int]) -> bytes:
     return encoder.finish()
 
 
-def _decode_symbols(payload: bytes, counts: list[int], largest: int) -> NDArray[np.int64]:
+def _decode_symbols(payload: bytes, counts: list[int], blocks: int, largest: int) -> NDArray[np.int64]:
     """Return (3, 64, blocks) of which so many frequencies of each plane are coded."""
     decoder = SymbolDecoder(payload)
-    symbols = np.zeros((3, _BLOCK**2 * _BLOCKS), np.int64)
+    symbols = np.zeros((3, _BLOCK**2 * blocks), np.int64)
     for plane, count in zip(symbols, counts, strict=True):
         mean = _START
-        for index in range(count * _BLOCKS):
+        for index in range(count * blocks):
             symbol = decoder.get(table_for(mean))
             if abs(symbol) > largest:
                 raise EntropyError("a coefficient is out of range.")
             plane[index] = symbol
             mean = updated_mean(mean, symbol, _RATE_SHIFT)
-    return symbols.reshape(3, _BLOCK**2, _BLOCKS)
+    return symbols.reshape(3, _BLOCK**2, blocks)
 
 
 def _steps(step: int) -> NDArray[np.float64]:

@@ -3,9 +3,13 @@
 A few times a minute a picture is separated into person and background. What the last pictures have there in the median
 is the background now: a passer-by is in none but one of them. Where the person hides it, it is taken to have changed as
 it has around.
+
+What has changed is told at once, coarsely. The rate that backgrounds may take is saved meanwhile; when it is enough,
+what is still as it was is told once more, finely.
 """
 
 from collections import deque
+from contextlib import suppress
 from typing import Final, Protocol
 
 import cv2
@@ -13,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.tracking.torso_template import FrameCamera, frame_picture
-from codec.backdrop import MAX_STEP, SIDE, decode_backdrop, encode_backdrop
+from codec.backdrop import MAX_BYTES, MAX_STEP, SIDES, decode_backdrop, encode_backdrop
 from codec.errors import BackdropError
 from renderer.training.dataset import BACKGROUND
 
@@ -28,11 +32,19 @@ LOOK_SECONDS: Final = 2.0
 MARGIN: Final = 9
 """Pixels of 256 across, around the person, that are not looked at: hair is there, and shadow."""
 CHANGED: Final = (2.5 / 255) ** 2
-"""Mean square difference from what the other side shows, from which on it is told."""
+"""Mean square difference from what was told last, from which on it is told again."""
+BLURRED: Final = (2.0 / 255) ** 2
+"""Mean square difference from what a coarse picture shows, from which on a fine one is worth its bits."""
 STEP: Final = 8
 """Of 255: what coefficients are rounded to."""
 RATE: Final = 200.0
 """Bits a second that backgrounds take at most, on average."""
+SAVED_SECONDS: Final = 120.0
+"""For how long the rate is saved at most."""
+LEAST_FINE: Final = 4000.0
+"""Bits from which on it is worth a try what a fine picture takes."""
+
+_COARSE, _FINE = SIDES
 
 Array = NDArray[np.float32]
 
@@ -48,7 +60,7 @@ class BackdropWatcher:
     """Watches what is behind one person in a call, picture by picture in the order of time."""
 
     def __init__(self, background: Array, camera: FrameCamera, focal: float, segmenter: Segmenter) -> None:
-        """Watch for changes against an avatar's ``background`` (S, S, 3), 0 to 1, S at least `SIDE`.
+        """Watch for changes against an avatar's ``background`` (S, S, 3), 0 to 1, S at least the largest of `SIDES`.
 
         Args:
             background: what the other side shows to begin with.
@@ -56,12 +68,16 @@ class BackdropWatcher:
             focal: of the pictures' camera, picture heights.
             segmenter: tells person from background.
         """
-        self._enrolled = cv2.resize(background, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        self._enrolled = _resized(background, _FINE)
         self._camera, self._focal, self._segmenter = camera, focal, segmenter
         self._looks: deque[Array] = deque(maxlen=LOOKS)
-        self._difference = np.full((SIDE, SIDE, 3), np.nan, np.float32)
-        self._shown = np.zeros((SIDE, SIDE, 3), np.float32)
-        self._next_look = self._next_message = float("-inf")
+        self._difference = np.full((_FINE, _FINE, 3), np.nan, np.float32)
+        self._told = self._shown = np.zeros((_FINE, _FINE, 3), np.float32)
+        self._finely = False
+        """Whether what was told last was so."""
+        self._next_look = float("-inf")
+        self._looked_at: float | None = None
+        self._saved, self._fine_bits = 0.0, LEAST_FINE
 
     def due(self, timestamp: float) -> bool:
         """Return whether a picture of this time is worth looking at."""
@@ -69,6 +85,9 @@ class BackdropWatcher:
 
     def look(self, image: NDArray[np.uint8], timestamp: float) -> bytes | None:
         """Look at an RGB picture (H, W, 3), and return a coded backdrop if there is something to tell."""
+        if self._looked_at is not None:
+            self._saved = min(self._saved + RATE * (timestamp - self._looked_at), RATE * SAVED_SECONDS)
+        self._looked_at = timestamp
         self._looks.append(self._seen(image))
         full = len(self._looks) == LOOKS
         self._next_look = timestamp + (LOOK_SECONDS if full else FIRST_SECONDS)
@@ -77,19 +96,37 @@ class BackdropWatcher:
         looks = np.stack(self._looks)
         often = np.isfinite(looks).sum(0) > LOOKS // 2
         self._difference[often] = np.nanmedian(looks[:, often], axis=0)
-        known = np.isfinite(self._difference[..., 0])
-        error = np.square(self._difference - self._shown)[known]
-        if timestamp < self._next_message or error.size == 0 or float(error.mean()) < CHANGED:
-            return None
-        data = _encoded(spread(self._difference, known))
-        if data is None:
-            return None
-        self._shown = decode_backdrop(data)
-        self._next_message = timestamp + 8 * len(data) / RATE
+        data = self._news()
+        if data is not None:
+            self._saved -= 8 * len(data)
+            shown = decode_backdrop(data)
+            self._finely = len(shown) == _FINE
+            # As the receiver enlarges it.
+            self._shown = cv2.resize(shown, (_FINE, _FINE), interpolation=cv2.INTER_LINEAR)
+            self._told = spread(self._difference, np.isfinite(self._difference[..., 0]))
         return data
 
+    def _news(self) -> bytes | None:
+        """Return what there is to tell, coded, as far as there is rate saved for it."""
+        known = np.isfinite(self._difference[..., 0])
+        if not known.any():
+            return None
+        # What no picture can show as coarsely, or rounded so, is no change.
+        change = _resized(spread(self._difference - self._told, known), _COARSE)
+        changed = float(np.square(change).mean()) >= CHANGED
+        blurred = not self._finely and float(np.square(self._difference - self._shown)[known].mean()) >= BLURRED
+        if (changed or blurred) and self._saved >= self._fine_bits:
+            data = _encoded(spread(self._difference, known), int(RATE * SAVED_SECONDS) // 8)
+            self._fine_bits = 8.0 * len(data) if data is not None else float("inf")
+            if data is not None and self._fine_bits <= self._saved:
+                return data
+        if changed and self._saved >= 0.0:
+            self._fine_bits = LEAST_FINE
+            return _encoded(_resized(spread(self._difference, known), _COARSE), MAX_BYTES)
+        return None
+
     def _seen(self, image: NDArray[np.uint8]) -> Array:
-        """Return by how much the background differs from the enrolled one (SIDE, SIDE, 3); NaN where it is hidden."""
+        """Return by how much the background differs from the enrolled one (128, 128, 3); NaN where it is hidden."""
         height, width = image.shape[:2]
         frame, extent = frame_picture(image, self._camera.square(self._focal, width, height), SEEN_SIDE)
         left, right, top, bottom = extent
@@ -97,8 +134,8 @@ class BackdropWatcher:
         visible = np.zeros((SEEN_SIDE, SEEN_SIDE), np.float32)
         visible[top:bottom, left:right] = 1.0
         visible[cv2.dilate(person, np.ones((MARGIN, MARGIN), np.uint8)) > 0] = 0.0
-        share = cv2.resize(visible, (SIDE, SIDE), interpolation=cv2.INTER_AREA)[..., None]
-        colours = cv2.resize(frame / np.float32(255.0) * visible[..., None], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        share = _resized(visible, _FINE)[..., None]
+        colours = _resized(frame / np.float32(255.0) * visible[..., None], _FINE)
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.where(share > 0.5, colours / share, np.nan)
         return np.asarray(mean - self._enrolled, np.float32)
@@ -124,12 +161,18 @@ def spread(values: Array, known: NDArray[np.bool_]) -> Array:
     return filled
 
 
-def _encoded(difference: Array) -> bytes | None:
-    """Return a difference in bytes, rounded no more than it must be; None where nothing helps."""
+def _resized(image: Array, side: int) -> Array:
+    """Return means of an image (S, S, ...), S a multiple of ``side``."""
+    return np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _encoded(difference: Array, most: int) -> bytes | None:
+    """Return a difference in ``most`` bytes, rounded no more than it must be; None where nothing helps."""
     step = STEP
     while step <= MAX_STEP:
-        try:
-            return encode_backdrop(difference, step)
-        except BackdropError:
-            step *= 2
+        with suppress(BackdropError):
+            data = encode_backdrop(difference, step)
+            if len(data) <= most:
+                return data
+        step *= 2
     return None

@@ -8,29 +8,33 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from codec.backdrop import MAX_BYTES, SIDE, decode_backdrop, encode_backdrop
+from codec.backdrop import MAX_BYTES, SIDES, decode_backdrop, encode_backdrop
 from codec.errors import BackdropError
 
+SIDE = SIDES[0]
 
-def slope():
+
+def slope(side=SIDE):
     """Return a backdrop that changes slowly from corner to corner, another way in each colour."""
-    rows, columns = np.mgrid[:SIDE, :SIDE] / SIDE
+    rows, columns = np.mgrid[:side, :side] / side
     return np.stack([rows - 0.5, 0.3 * columns, 0.2 * np.sin(6 * rows * columns)], axis=-1).astype(np.float32)
 
 
-def test_no_difference_is_next_to_nothing():
-    data = encode_backdrop(np.zeros((SIDE, SIDE, 3)), 8)
-    assert data == bytes([8, 0, 0, 0])
+@pytest.mark.parametrize(("side", "first"), [(64, 8), (128, 136)])
+def test_no_difference_is_next_to_nothing(side, first):
+    data = encode_backdrop(np.zeros((side, side, 3)), 8)
+    assert data == bytes([first, 0, 0, 0])
     assert not decode_backdrop(data).any()
+    assert decode_backdrop(data).shape == (side, side, 3)
 
 
+@pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("step", [1, 4, 16, 64])
-def test_the_error_is_that_of_the_step(step):
+def test_the_error_is_that_of_the_step(side, step):
     """A uniform quantiser in an orthonormal basis: at most step / sqrt(12) in luma, and twice that in chroma."""
-    decoded = decode_backdrop(encode_backdrop(slope(), step))
-    luma = (decoded - slope()) @ [0.299, 0.587, 0.114]
-    assert np.sqrt(np.square(luma).mean()) < step / 255 / np.sqrt(12)
-    assert np.sqrt(np.square(decoded - slope()).mean()) < 3.0 * step / 255 / np.sqrt(12)
+    error = decode_backdrop(encode_backdrop(slope(side), step)) - slope(side)
+    assert np.sqrt(np.square(error @ [0.299, 0.587, 0.114]).mean()) < step / 255 / np.sqrt(12)
+    assert np.sqrt(np.square(error).mean()) < 3.0 * step / 255 / np.sqrt(12)
 
 
 def test_a_coarser_step_takes_fewer_bytes():
@@ -54,12 +58,22 @@ GOLDEN = (
     "8b29151a63720c77dd794286e56b103cdc3a04cdeb1d3a1a6f778d049ed1"
 )
 
+GOLDEN_LARGER = (
+    "900101010171c94a4a0a27de5767f429985328ec9c7dd7493271d025eae0e5a0cb62afc040888e72b331c8ef8bdb3f65a2fb196e"
+    "9588d60794a9080e506316345a18724cfe61853ff7800c9b5571abe1073dcd0ea01216387994f6f26d81331f6748c901fff77019"
+    "5ad283919ab976b91f3f5dfd820fde03dc348ea5d2a0d9e718ef8f6d9a9cfc8eb217740602d8e5b768ef80911e9c9f0a04c8a164"
+    "e1270314733ef1522ab68e8736770eb7c3d8453c110ca7c7dc3d970cad47a55b79f795003ab1726a69f456a2eb69154d262caef8"
+    "626b0ecc7ccf1a791f80ffcbb9a0f99fb564a24433ff4113d15d23e7c22a7f98f4592dac8d4411dbe06df65f028bab0c3a044c87"
+    "173f065e249b029175978b3870a8e705a8eba07e4004583fbd255468565db38b03897298ce87b6435a1b97aa"
+)
 
-def test_the_bytes_are_these():
+
+@pytest.mark.parametrize(("side", "golden"), [(64, GOLDEN), (128, GOLDEN_LARGER)])
+def test_the_bytes_are_these(side, golden):
     """What one version codes, every later one reads."""
-    data = encode_backdrop(0.2 * slope(), 16)
-    assert data.hex() == GOLDEN
-    np.testing.assert_allclose(decode_backdrop(bytes.fromhex(GOLDEN)), 0.2 * slope(), atol=0.07)
+    data = encode_backdrop(0.2 * slope(side), 16)
+    assert data.hex() == golden
+    np.testing.assert_allclose(decode_backdrop(bytes.fromhex(golden)), 0.2 * slope(side), atol=0.07)
 
 
 @pytest.mark.parametrize(
@@ -113,6 +127,8 @@ def test_hostile_bytes_are_refused_without_allocating():
         b"\x08A@@" + DATA[4:],
         b"\x00" + DATA[1:],
         b"\x41" + DATA[1:],
+        b"\x80" + DATA[1:],
+        b"\xc1" + DATA[1:],
         b"",
     ):
         tracemalloc.start()

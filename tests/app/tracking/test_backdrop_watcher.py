@@ -11,14 +11,16 @@ from app.tracking.backdrop_watcher import (
     LOOK_SECONDS,
     LOOKS,
     RATE,
+    SAVED_SECONDS,
     SEEN_SIDE,
     BackdropWatcher,
     spread,
 )
 from app.tracking.torso_template import FrameCamera
-from codec.backdrop import SIDE, decode_backdrop
+from codec.backdrop import SIDES, decode_backdrop
 from renderer.training.dataset import BACKGROUND, BODY
 
+SIDE = SIDES[0]
 CAMERA = FrameCamera(2.0, 0.5, 0.5)
 WALL = np.array([0.5, 0.4, 0.3], np.float32)
 RED = (255, 0, 0)
@@ -107,6 +109,27 @@ def test_a_screen_behind_the_person_is_told_where_it_is() -> None:
     assert np.abs(difference[40:]).max() < 0.05
 
 
+def test_what_stays_is_told_once_more_when_the_rate_for_it_is_saved() -> None:
+    stripes = picture(person=False)
+    stripes[:, 40:280:6] = 200
+    found, _ = told(watcher(), [stripes] * 90)
+    (first, coarse), (second, fine) = found
+    assert [len(decode_backdrop(data)) for data in (coarse, fine)] == list(SIDES)
+    assert first < 2.0 < second
+    assert 8 * (len(coarse) + len(fine)) <= RATE * second
+    # The frame is 240 pixels of the camera's: a stripe of one of them is 2/3 of one of 128's.
+    shown = [np.abs(decode_backdrop(data)).mean(axis=(0, 2)) for data in (coarse, fine)]
+    assert np.ptp(shown[1]) > 2 * np.ptp(shown[0])
+
+
+def test_a_change_is_told_finely_when_much_is_saved() -> None:
+    one = watcher()
+    quiet, now = told(one, [picture()] * round(SAVED_SECONDS / LOOK_SECONDS))
+    found, _ = told(one, [picture(WALL + np.float32(0.1))] * 20, now)
+    assert quiet == []
+    assert [len(decode_backdrop(data)) for _, data in found] == [SIDES[1]]
+
+
 def test_what_the_camera_does_not_show_is_taken_from_around() -> None:
     """The frame reaches beyond the picture, which is black there."""
     one = BackdropWatcher(np.broadcast_to(WALL, (128, 128, 3)).copy(), FrameCamera(1.0, 0.5, 0.5), 2.0, RedIsAPerson())
@@ -135,5 +158,5 @@ def test_what_is_known_stays_and_the_rest_lies_between(seed: int, share: float) 
 
 
 def test_constants_fit_each_other() -> None:
-    assert SEEN_SIDE % SIDE == 0
+    assert SEEN_SIDE % SIDES[1] == SIDES[1] % SIDES[0] == 0
     assert CHANGED < (4 / 255) ** 2
