@@ -13,7 +13,7 @@ from app.session import REFUSED, Role, backdrop_message
 from app.tracking.calibration_record import Calibration
 from app.tracking.torso_template import SIDE, ColourMix, FrameCamera, TorsoTemplate
 from codec.avatar_file import AvatarFile
-from codec.backdrop import encode_backdrop
+from codec.backdrop import SIDES, encode_backdrop
 from codec.embedding import ExpressionEmbedding, PlainExpression
 from codec.message import Message
 from codec.recording import Recording
@@ -88,7 +88,8 @@ def control_seeds() -> list[bytes]:
     proof = {"type": "proof", "signature": "ab" * 64}
     own = [hello(Role.SENDER).message(), hello(Role.RECEIVER).message(), beat, proof, {"type": "accepted"}]
     own += [{"type": "denied"}, {"type": "bye"}, REFUSED]
-    own += [backdrop_message(encode_backdrop(0.2 * slope(), step)) for step in (8, 64)]
+    backdrops = [0.2 * slope(side) for side in SIDES]
+    own += [backdrop_message(encode_backdrop(backdrop, step)) for backdrop in backdrops for step in (8, 64)]
     room = [Join("amber-fox", True, 2.5), Description("offer", "v=0\r\n"), Joined(True), PeerArrived(), PeerGone()]
     lines = [*(json.dumps(message) for message in own), *map(serialise, room), serialise(Refused("expired"))]
     return [line.encode() for line in lines]
