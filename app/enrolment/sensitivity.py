@@ -16,8 +16,8 @@ from renderer.portrait import Portrait
 
 ERROR_SHARE: Final = 0.22
 """RMS change of a pixel by the rounding of all numbers together, at the point "normal", as a share of how far the field
-itself is off the real picture. With the errors that the encoder carries on, which add a quarter, it lowers PSNR by
-0.1 dB or a little less: the better the field, the finer the steps."""
+itself is off the real picture. With the errors that the encoder carries on, which add an eighth, it lowers PSNR by
+about 0.1 dB: the better the field, the finer the steps."""
 
 ERROR_RANGE: Final = (0.5 / 255, 6.0 / 255)
 """What is finer nobody sees, and what is coarser shows as trembling, however poor the field."""
