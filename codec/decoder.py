@@ -10,7 +10,7 @@ from codec.encoder import encode_symbols
 from codec.entropy import EntropyError, SymbolDecoder
 from codec.errors import PacketError
 from codec.face_state import FaceState
-from codec.frame_record import FrameHistory, FrameRecord
+from codec.frame_record import GAPS, FrameHistory, FrameRecord
 from codec.message import Message
 from codec.packet import SEQUENCE_MODULUS, TIMESTAMP_MODULUS, Packet, short_id
 from codec.parameters import state_from_parameters
@@ -23,7 +23,7 @@ from codec.predicted_packet import (
     is_predicted,
     short_sequence,
 )
-from codec.prediction import GAPS, PredictionTables, context_of
+from codec.prediction import PredictionTables, context_of
 from codec.tables import CodecTables
 
 _LARGEST_TURN = np.pi + 0.05

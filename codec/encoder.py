@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from codec.entropy import SymbolEncoder
 from codec.errors import FaceStateError
 from codec.face_state import FaceState
-from codec.frame_record import FrameHistory, FrameRecord
+from codec.frame_record import GAPS, FrameHistory, FrameRecord
 from codec.operating_point import NORMAL, OPERATING_POINTS
 from codec.packet import SEQUENCE_MODULUS, TIMESTAMP_MODULUS, FrameHeader, Packet, short_id
 from codec.parameters import state_parameters
 from codec.predicted_frame import alone_record, encode_frame, encode_held, unchanged
 from codec.predicted_packet import HELD, PredictedHeader, PredictedPacket, checksum
-from codec.prediction import GAPS, PredictionTables, context_of
+from codec.prediction import PredictionTables, context_of
 from codec.quantiser import STEP_SCALE
 from codec.tables import CodecTables
 

@@ -14,6 +14,8 @@ CLOCK_SCALE: Final = 64
 """Units of a frame interval per millisecond."""
 ALONE_POINT: Final = OPERATING_POINTS.index(NORMAL)
 """The operating point that a frame coded alone stands for."""
+GAPS: Final = 16
+"""Frames that a reference may lie back at most: 0.64 s at 25 frames a second."""
 TIMESTAMP_MODULUS: Final = 1 << 16
 """Milliseconds after which the timestamp starts again from 0."""
 

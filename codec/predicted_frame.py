@@ -11,7 +11,8 @@ from codec.entropy import LENGTH_UNITS, EntropyError, ResidualTable, SymbolDecod
 from codec.errors import PacketError
 from codec.frame_record import TIMESTAMP_MODULUS, FrameClock, FrameRecord
 from codec.operating_point import OPERATING_POINTS
-from codec.prediction import SUBDIVISION, WEIGHT_BITS, PredictionTables
+from codec.prediction import SUBDIVISION, PredictionTables
+from codec.table_fitting import WEIGHT_BITS
 
 DEAD_ZONE: Final = (5, 8)
 """Share of a step by which every number of a frame may differ from the reference where nothing is said to have changed.

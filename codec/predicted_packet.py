@@ -28,10 +28,9 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from codec.errors import PacketError
-from codec.frame_record import FrameRecord
+from codec.frame_record import GAPS, FrameRecord
 from codec.operating_point import OPERATING_POINTS
 from codec.packet import MAX_PACKET_SIZE, SEQUENCE_MODULUS
-from codec.prediction import GAPS
 
 HEADER_SIZE: Final = 3
 SHORT_SEQUENCE_MODULUS: Final = 64

@@ -7,7 +7,8 @@ is predicted in two stages. In time::
     p_k = centre_k + (trend_a_k (A_k - centre_k) + trend_b_k (A_k - B_k) + 2**11 >> 12)
 
 or, where the receiver has no B, ``p_k = centre_k + (hold_k (A_k - centre_k) + 2**11 >> 12)``, with weights for each
-gap; and within the frame, from how far the numbers before it turned out to lie from their own predictions::
+gap; where it has B, moreover, by what all the other numbers tell (:mod:`codec.cross_prediction`). And within the frame,
+from how far the numbers before it turned out to lie from their own predictions::
 
     q_k = p_k + (sum_{j < k} innovation_kj (v_j - p_j) + 2**11 >> 12)
 
@@ -31,6 +32,8 @@ Layout, all integers little-endian::
     rows        2 x 16 x D x u8, of each gap without B, then with it
     edges       3 x 4 x u32, of pose, torso and expression
     shifts      3 x 5 x i8
+and, absent in tables of before there was any:
+    cross       see `codec.cross_prediction`
 """
 
 import hashlib
@@ -44,12 +47,15 @@ from numpy.typing import NDArray
 
 from codec.adaptive import laplace_bank
 from codec.avatar_file import AvatarFile
+from codec.cross_prediction import CrossPrediction
 from codec.entropy import ResidualTable
 from codec.errors import CodecError, TablesError
+from codec.frame_record import GAPS
 from codec.operating_point import OPERATING_POINTS
 from codec.packet import short_id
 from codec.parameters import ParameterLayout
 from codec.quantiser import STEP_SCALE, Quantiser
+from codec.table_fitting import WEIGHT_BITS
 from codec.table_head import REMEDY, TableHead
 
 SECTION: Final = "prediction"
@@ -60,10 +66,6 @@ MAX_SIZE = 1 << 18
 
 SUBDIVISION: Final = 64
 """Units of a number per step."""
-GAPS: Final = 16
-"""Frames that a reference may lie back at most: 0.64 s at 25 frames a second."""
-WEIGHT_BITS: Final = 12
-"""Weights are integers in units of 2**-12."""
 CLASSES: Final = 5
 """Degrees of motion from B to A."""
 GROUPS: Final = 3
@@ -104,6 +106,8 @@ class PredictionTables:
     """(D, D), strictly lower triangular, for the encoder alone: see :mod:`codec.noise_feedback`."""
     points: tuple[PointTables, ...] = field(repr=False)
     """Of each operating point."""
+    cross: CrossPrediction | None = field(default=None, repr=False)
+    """What numbers tell of each other; None: nothing."""
 
     @property
     def layout(self) -> ParameterLayout:
@@ -133,6 +137,8 @@ class PredictionTables:
         else:
             weighted = tables.trend[gap - 1, 0] * offsets + tables.trend[gap - 1, 1] * (newest - before)
         predicted: Integers = self.centres + ((weighted + _HALF) >> WEIGHT_BITS)
+        if before is not None and self.cross is not None:
+            predicted += self.cross(point, gap, offsets, newest - before)
         np.clip(predicted, self.lowest, self.highest, out=predicted)
         return predicted
 
@@ -178,6 +184,8 @@ class PredictionTables:
         ]
         for point in self.points:
             parts += [array.astype(kind).tobytes() for array, (kind, _) in zip(_arrays(point), _LAYOUT, strict=True)]
+        if self.cross is not None:
+            parts.append(bytes(self.cross))
         return b"".join(parts)
 
     @classmethod
@@ -194,8 +202,10 @@ class PredictionTables:
             raise
         except CodecError as error:
             raise TablesError(f"The prediction tables are damaged ({error}): {REMEDY}.") from None
-        tables = cls(quantiser, centres, innovation, feedback, points)
-        if len(data) != end:
+        crossed = end + CrossPrediction.length(size)
+        cross = CrossPrediction.parse(data[end:], size) if len(data) == crossed else None
+        tables = cls(quantiser, centres, innovation, feedback, points, cross)
+        if len(data) not in (end, crossed):
             raise TablesError(f"The prediction tables are followed by {len(data) - end} bytes too many: {REMEDY}.")
         tables._check()
         return tables

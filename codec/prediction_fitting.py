@@ -11,15 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codec.adaptive import laplace_bank
+from codec.cross_prediction import CrossPrediction
 from codec.entropy import MAX_RADIUS
 from codec.errors import TablesError
+from codec.frame_record import GAPS
 from codec.noise_feedback import Matrix, feedback_weights
 from codec.operating_point import OPERATING_POINTS, OperatingPoint
 from codec.parameters import ParameterLayout
 from codec.predicted_frame import DEAD_ZONE
-from codec.prediction import CLASSES, GAPS, GROUPS, SUBDIVISION, WEIGHT_BITS, PointTables, PredictionTables
+from codec.prediction import CLASSES, GROUPS, SUBDIVISION, PointTables, PredictionTables
 from codec.quantiser import STEP_SCALE, Quantiser
-from codec.table_fitting import MIN_FRAMES, ridge_rows
+from codec.table_fitting import MIN_FRAMES, WEIGHT_BITS, ridge_rows
 
 TYPICAL_GAP: Final = 3
 """Frames between a reference and the frame predicted from it, at a round trip of 0.1 s: what holds for all gaps is
@@ -28,6 +30,9 @@ MOST_FRAMES: Final = 4000
 """That tables are fitted to, the last ones; more tell nothing new."""
 
 _RIDGE = 0.1
+_CROSS_PRIOR = 400.0
+"""Frames that speak for a number telling nothing of another."""
+_CROSS_FOLDS = 5
 _PRIOR = 25.0
 """Frames that speak for a number staying where it is: of a minute's enrolment they are forgotten."""
 _QUANTILES = (0.25, 0.5, 0.75, 0.9)
@@ -65,10 +70,22 @@ def fit_prediction(
     centre = np.rint(frames.mean(axis=0) * SUBDIVISION) / SUBDIVISION
     normal = next(point for point in OPERATING_POINTS if point.halves == 2)
     typical = _Fit(frames - centre, _rounded(frames - centre, owed, normal), normal, TYPICAL_GAP, True)
-    innovation = _scaled(ridge_rows(typical.innovations(), _RIDGE))
-    points = tuple(_fit_point(layout, frames - centre, owed, innovation, point) for point in OPERATING_POINTS)
+    matrix = _scaled(_cross_terms(typical))
+    told = typical.told(matrix)
+    innovation = _scaled(ridge_rows(typical.innovations() - told, _RIDGE))
+    # What is told looks truer in the frames that it was learnt from: that of the usual gap counts as 1.
+    unit = max(_share(told, typical.innovations()), 1.0)
+    points, gains = zip(
+        *(_fit_point(layout, frames - centre, owed, innovation, matrix, unit, point) for point in OPERATING_POINTS),
+        strict=True,
+    )
     return PredictionTables(
-        quantiser, np.rint(centre * SUBDIVISION).astype(np.int64), innovation, _scaled(np.tril(owed, -1)), points
+        quantiser,
+        np.rint(centre * SUBDIVISION).astype(np.int64),
+        innovation,
+        _scaled(np.tril(owed, -1)),
+        points,
+        CrossPrediction(matrix, _scaled(np.stack(gains))),
     )
 
 
@@ -98,10 +115,49 @@ class _Fit:
         else:
             self.weights = np.stack([an / aa, np.zeros_like(an)])
 
+    @property
+    def known(self) -> NDArray[np.float64]:
+        """Places and motions (n, 2 D) of all numbers."""
+        return np.concatenate((self.newest, self.moved), axis=1)
+
+    def told(self, matrix: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return what the numbers tell of each other (n, D)."""
+        told: NDArray[np.float64] = self.known @ matrix.T / (1 << WEIGHT_BITS)
+        return told
+
     def innovations(self) -> NDArray[np.float64]:
-        """Return what prediction in time leaves (n, D)."""
+        """Return what each number's own prediction in time leaves (n, D)."""
         left: NDArray[np.float64] = self.targets - self.weights[0] * self.newest - self.weights[1] * self.moved
         return left
+
+
+def _cross_terms(fit: _Fit) -> NDArray[np.float64]:
+    """Return weights (D, 2 D) of what is known for what is not foreseen, by as much as that holds at other times."""
+    known, innovations = fit.known, fit.innovations()
+    told = np.zeros_like(innovations)
+    for stretch in np.array_split(np.arange(len(known)), _CROSS_FOLDS):
+        others = np.delete(np.arange(len(known)), stretch)
+        told[stretch] = known[stretch] @ _ridge(known[others], innovations[others])
+    holds = min(_share(told, innovations), 1.0)
+    terms: NDArray[np.float64] = holds * _ridge(known, innovations).T
+    return terms
+
+
+def _ridge(known: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the weights (K, D) of ``known`` (n, K), brought to one scale, for what is ``wanted`` (n, D)."""
+    spread = np.sqrt(np.square(known).mean(axis=0)) + 1e-3 if len(known) else np.ones(known.shape[1])
+    even = known / spread
+    weights: NDArray[np.float64] = np.linalg.solve(
+        even.T @ even + _CROSS_PRIOR * np.eye(even.shape[1]), even.T @ wanted
+    )
+    return weights / spread[:, None]
+
+
+def _share(told: NDArray[np.float64], innovations: NDArray[np.float64]) -> float:
+    """Return how much of what is ``told`` (n, D) comes true: least squares over all numbers, each by its own scale."""
+    weight = 1.0 / (np.square(innovations).sum(axis=0) + _PRIOR)
+    share = (weight * told * innovations).sum() / ((weight * told * told).sum() + 1e-9)
+    return float(np.clip(share, 0.0, 2.0))
 
 
 def _fit_point(
@@ -109,16 +165,25 @@ def _fit_point(
     frames: NDArray[np.float64],
     owed: Matrix,
     innovation: NDArray[np.int64],
+    matrix: NDArray[np.int64],
+    unit: float,
     point: OperatingPoint,
-) -> PointTables:
+) -> tuple[PointTables, NDArray[np.float64]]:
+    """Return the tables of a point, and its gains (16,) of cross terms."""
     known, size = _rounded(frames, owed, point), frames.shape[1]
     hold, trend = np.zeros((GAPS, size), np.int64), np.zeros((GAPS, 2, size), np.int64)
     rows = np.zeros((2, GAPS, size), np.int64)
     edges, shifts = np.zeros((GROUPS, CLASSES - 1), np.int64), np.zeros((GROUPS, CLASSES), np.int64)
+    gains = np.zeros(GAPS)
     for gap in range(1, GAPS + 1):
         for order in (0, 1):
             fit = _Fit(frames, known, point, gap, bool(order))
-            residuals = _residuals(fit.innovations(), innovation / (1 << WEIGHT_BITS), owed, point)
+            innovations = fit.innovations()
+            if order:
+                told = fit.told(matrix)
+                gains[gap - 1] = _share(told, innovations) / unit
+                innovations = innovations - gains[gap - 1] * told
+            residuals = _residuals(innovations, innovation / (1 << WEIGHT_BITS), owed, point)
             # Beyond the enrolment's length nothing is known: as over the gap before.
             rows[order, gap - 1] = _best_rows(residuals) if len(residuals) else rows[order, gap - 2]
             if not order:
@@ -127,7 +192,7 @@ def _fit_point(
             trend[gap - 1] = _scaled(fit.weights)
             if gap == TYPICAL_GAP and len(residuals):
                 edges, shifts = _degrees(layout, fit.moved * SUBDIVISION, residuals, rows[order, gap - 1])
-    return PointTables(hold, trend, rows, edges, shifts)
+    return PointTables(hold, trend, rows, edges, shifts), gains
 
 
 def _rounded(frames: NDArray[np.float64], owed: Matrix, point: OperatingPoint) -> NDArray[np.float64]:

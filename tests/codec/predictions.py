@@ -4,12 +4,14 @@ from functools import cache
 
 import numpy as np
 
+from codec.cross_prediction import CrossPrediction
 from codec.decoder import FrameDecoder
 from codec.encoder import FrameEncoder
 from codec.errors import PacketError
+from codec.frame_record import GAPS
 from codec.operating_point import OPERATING_POINTS
 from codec.parameters import ParameterLayout, state_parameters
-from codec.prediction import CLASSES, GAPS, GROUPS, PointTables, PredictionTables
+from codec.prediction import CLASSES, GROUPS, PointTables, PredictionTables
 from codec.prediction_fitting import fit_prediction
 from codec.quantiser import STEP_SCALE
 from tests.codec.faces import AVATAR, face_states, fitted_tables, literal_tables
@@ -33,7 +35,14 @@ def fitted_prediction():
     )
 
 
-def literal_prediction():
+def literal_cross():
+    """Return what the numbers of `literal_prediction` may tell of each other."""
+    numbers = np.arange(15)
+    matrix = (37 * numbers[:, None] + 61 * np.arange(30)) % 400 - 190
+    return CrossPrediction(matrix, 4096 - 150 * np.arange(GAPS) - 300 * np.arange(len(OPERATING_POINTS))[:, None])
+
+
+def literal_prediction(cross=None):
     """Return small tables of written-out integers, for vectors that no fit can change."""
     quantiser = literal_tables().quantiser
     size = len(quantiser.steps)
@@ -54,7 +63,7 @@ def literal_prediction():
     innovation = lower * (60 * ((numbers[:, None] + 2 * numbers) % 7) - 150)
     feedback = lower * (80 * ((2 * numbers[:, None] + numbers) % 5) - 160)
     centres = 64 * np.array(literal_tables().centres)
-    return PredictionTables(quantiser, centres, innovation, feedback, points)
+    return PredictionTables(quantiser, centres, innovation, feedback, points, cross)
 
 
 def call(tables=None, prediction=None, sequence=0, carried=0.0):

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from codec.decoder import FrameDecoder
 from codec.encoder import CARRIED, FrameEncoder
 from codec.errors import PacketError
+from codec.frame_record import GAPS
 from codec.operating_point import FINEST, NORMAL, OPERATING_POINTS, THRIFTY
 from codec.packet import Packet
 from codec.predicted_frame import encode_frame
 from codec.predicted_packet import HELD, PredictedHeader, PredictedPacket, checksum
-from codec.prediction import GAPS, context_of
+from codec.prediction import context_of
 from codec.quantiser import STEP_SCALE
 from tests.codec.faces import AVATAR, assert_same_face, face_states, fitted_tables, literal_tables
 from tests.codec.predictions import call, decodes, fitted_prediction, literal_prediction, parameters_of, same_record

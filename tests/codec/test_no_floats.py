@@ -8,7 +8,7 @@ import pytest
 import codec
 
 FOLDER = Path(codec.__path__[0])
-WHOLE = ("frame_record", "predicted_frame", "predicted_packet")
+WHOLE = ("cross_prediction", "frame_record", "predicted_frame", "predicted_packet")
 FUNCTIONS = {
     "prediction": {"predict", "residual_tables", "within", "units_of_symbols"},
     "adaptive": {"table_for", "updated_mean", "_laplace_frequencies", "_geometric"},

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codec.errors import PacketError
-from codec.frame_record import FrameClock, FrameRecord
+from codec.frame_record import GAPS, FrameClock, FrameRecord
 from codec.operating_point import OPERATING_POINTS
 from codec.packet import MAX_PACKET_SIZE, Packet
 from codec.predicted_packet import (
@@ -18,7 +18,6 @@ from codec.predicted_packet import (
     is_predicted,
     short_sequence,
 )
-from codec.prediction import GAPS
 
 NEWEST = FrameRecord(500, FrameClock(4000), np.arange(15))
 BEFORE = FrameRecord(499, FrameClock(3960), np.arange(15) - 3)

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from codec.adaptive import laplace_bank
 from codec.errors import TablesError
+from codec.frame_record import GAPS
 from codec.operating_point import OPERATING_POINTS
 from codec.parameters import ParameterLayout
-from codec.prediction import CLASSES, GAPS, GROUPS, PredictionTables
+from codec.prediction import CLASSES, GROUPS, PredictionTables
 from codec.prediction_fitting import fit_prediction
 from tests.codec.faces import face_states, fitted_tables, literal_tables
 from tests.codec.predictions import coupled_metric, fitted_prediction, literal_prediction, parameters_of

@@ -83,7 +83,7 @@ def test_symbols_of_a_frame(payload):
 
 
 def test_packets():
-    encoder = FrameEncoder(literal_tables(), b"\xca\xfe", sequence=65534)
+    encoder = FrameEncoder(literal_tables(), b"\xca\xfe", sequence=65534, carried=0.6)
     assert [bytes(encoder.encode(state)).hex() for state in STATES] == PACKETS
 
 

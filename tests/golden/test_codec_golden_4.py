@@ -11,9 +11,10 @@ from codec.decoder import FrameDecoder
 from codec.encoder import FrameEncoder
 from codec.entropy import ResidualTable
 from codec.face_state import FaceState
+from codec.frame_record import GAPS
 from codec.operating_point import OPERATING_POINTS
 from codec.parameters import ParameterLayout
-from codec.prediction import GAPS, PointTables, PredictionTables
+from codec.prediction import PointTables, PredictionTables
 from codec.quantiser import Quantiser
 from codec.recording import Recording
 from codec.tables import CodecTables
@@ -75,7 +76,7 @@ def states():
 
 
 def packets():
-    encoder = FrameEncoder(tables(), AVATAR, prediction=prediction(), sequence=7)
+    encoder = FrameEncoder(tables(), AVATAR, prediction=prediction(), sequence=7, carried=0.6)
     made = []
     for state in states():
         made.append(bytes(encoder.encode(state)))
