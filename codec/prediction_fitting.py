@@ -145,12 +145,11 @@ def _cross_terms(fit: _Fit) -> NDArray[np.float64]:
 
 def _ridge(known: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the weights (K, D) of ``known`` (n, K), brought to one scale, for what is ``wanted`` (n, D)."""
-    spread = np.sqrt(np.square(known).mean(axis=0)) + 1e-3 if len(known) else np.ones(known.shape[1])
+    spread = np.sqrt(np.square(known).sum(axis=0) / max(len(known), 1)) + 1e-3
     even = known / spread
-    weights: NDArray[np.float64] = np.linalg.solve(
-        even.T @ even + _CROSS_PRIOR * np.eye(even.shape[1]), even.T @ wanted
-    )
-    return weights / spread[:, None]
+    solved = np.linalg.solve(even.T @ even + _CROSS_PRIOR * np.eye(even.shape[1]), even.T @ wanted)
+    weights: NDArray[np.float64] = solved / spread[:, None]
+    return weights
 
 
 def _share(told: NDArray[np.float64], innovations: NDArray[np.float64]) -> float:

@@ -72,7 +72,8 @@ class BackdropWatcher:
         self._camera, self._focal, self._segmenter = camera, focal, segmenter
         self._looks: deque[Array] = deque(maxlen=LOOKS)
         self._difference = np.full((_FINE, _FINE, 3), np.nan, np.float32)
-        self._told = self._shown = np.zeros((_FINE, _FINE, 3), np.float32)
+        self._told: Array = np.zeros((_FINE, _FINE, 3), np.float32)
+        self._shown = self._told
         self._finely = False
         """Whether what was told last was so."""
         self._next_look = float("-inf")
@@ -102,7 +103,8 @@ class BackdropWatcher:
             shown = decode_backdrop(data)
             self._finely = len(shown) == _FINE
             # As the receiver enlarges it.
-            self._shown = cv2.resize(shown, (_FINE, _FINE), interpolation=cv2.INTER_LINEAR)
+            enlarged = cv2.resize(shown, (_FINE, _FINE), interpolation=cv2.INTER_LINEAR)
+            self._shown = np.asarray(enlarged, np.float32)
             self._told = spread(self._difference, np.isfinite(self._difference[..., 0]))
         return data
 
@@ -161,7 +163,7 @@ def spread(values: Array, known: NDArray[np.bool_]) -> Array:
     return filled
 
 
-def _resized(image: Array, side: int) -> Array:
+def _resized(image: NDArray[np.floating], side: int) -> Array:
     """Return means of an image (S, S, ...), S a multiple of ``side``."""
     return np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA), np.float32)
 
