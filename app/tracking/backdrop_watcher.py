@@ -97,7 +97,9 @@ class BackdropWatcher:
         looks = np.stack(self._looks)
         often = np.isfinite(looks).sum(0) > LOOKS // 2
         self._difference[often] = np.nanmedian(looks[:, often], axis=0)
-        data = self._news()
+        known = np.isfinite(self._difference[..., 0])
+        whole = spread(self._difference, known)
+        data = self._news(whole, known) if known.any() else None
         if data is not None:
             self._saved -= 8 * len(data)
             shown = decode_backdrop(data)
@@ -105,26 +107,23 @@ class BackdropWatcher:
             # As the receiver enlarges it.
             enlarged = cv2.resize(shown, (_FINE, _FINE), interpolation=cv2.INTER_LINEAR)
             self._shown = np.asarray(enlarged, np.float32)
-            self._told = spread(self._difference, np.isfinite(self._difference[..., 0]))
+            self._told = whole
         return data
 
-    def _news(self) -> bytes | None:
-        """Return what there is to tell, coded, as far as there is rate saved for it."""
-        known = np.isfinite(self._difference[..., 0])
-        if not known.any():
-            return None
+    def _news(self, whole: Array, known: NDArray[np.bool_]) -> bytes | None:
+        """Return what there is to tell of the ``whole`` background, coded, as far as there is rate saved for it."""
         # What no picture can show as coarsely, or rounded so, is no change.
         change = _resized(spread(self._difference - self._told, known), _COARSE)
         changed = float(np.square(change).mean()) >= CHANGED
         blurred = not self._finely and float(np.square(self._difference - self._shown)[known].mean()) >= BLURRED
         if (changed or blurred) and self._saved >= self._fine_bits:
-            data = _encoded(spread(self._difference, known), int(RATE * SAVED_SECONDS) // 8)
+            data = _encoded(whole, int(RATE * SAVED_SECONDS) // 8)
             self._fine_bits = 8.0 * len(data) if data is not None else float("inf")
             if data is not None and self._fine_bits <= self._saved:
                 return data
         if changed and self._saved >= 0.0:
             self._fine_bits = LEAST_FINE
-            return _encoded(_resized(spread(self._difference, known), _COARSE), MAX_BYTES)
+            return _encoded(_resized(whole, _COARSE), MAX_BYTES)
         return None
 
     def _seen(self, image: NDArray[np.uint8]) -> Array:
