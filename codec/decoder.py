@@ -145,9 +145,13 @@ class FrameDecoder:
         point = newest.point if header.point is None else header.point
         if header.order == HELD:
             record = decode_held(sequence, packet.payload, newest)
+            predicted = newest.values
         else:
             record = decode_frame(tables, point, sequence, packet.payload, newest, before)
-        parameters = tables.parameters(record.values)
+            predicted = tables.predict(point, header.gap, newest.values, None if before is None else before.values)
+        previous = self._history.find(sequence - 1)
+        shown = tables.shown(point, header.gap, record.values, predicted, None if previous is None else previous.values)
+        parameters = tables.parameters(shown)
         _check_turn(parameters)
         self._history.add(record)
         return self._accept(parameters, sequence, record.clock.timestamp, now)

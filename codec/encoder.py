@@ -3,10 +3,11 @@
 Without an acknowledgement each packet decodes alone. With prediction tables, frames are predicted from the newest one
 that the receiver has acknowledged, which it names: whatever is lost, what arrives can be decoded.
 
-A part of each rounding error is carried on to the next frame: what is coded is the face plus that part. A rounding that
-is off by the same amount from frame to frame is not seen, one that changes is seen as trembling. So a parameter that
+A rounding that is off by the same amount from frame to frame is not seen, one that changes is seen as trembling. The
+receiver's filter (:mod:`codec.post_filter`) stills most of that. Where it has none, and for frames coded alone, a part
+of each rounding error is carried on to the next frame: what is coded is the face plus that part. So a parameter that
 hardly moves keeps its symbol, as with hysteresis, and one that moves trembles less; the error itself grows by
-1 / sqrt(1 - CARRIED^2).
+1 / sqrt(1 - CARRIED^2), which the filter could not take back.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -39,7 +40,8 @@ class FrameEncoder:
 
     ``avatar_id`` is the digest of the avatar or its first bytes. ``sequence`` is the number of the first packet.
     Without ``prediction``, and as long as nothing is acknowledged, each packet decodes alone. ``carried`` (0 to 1) is
-    the part of a rounding error that is carried on. The states hold embedded expressions.
+    the part of a rounding error that is carried on where the receiver has no filter. The states hold embedded
+    expressions.
     """
 
     def __init__(
@@ -96,12 +98,13 @@ class FrameEncoder:
             packet = Packet(self._header(timestamp, False), b"")
         else:
             parameters = state_parameters(state, self._tables.layout)
-            wanted = parameters if self._error is None else parameters + self._carried * self._error
+            carried = 0.0 if self._error is None else self._carried * self._error
             usable = self._usable(along)
             newest = self._reference(usable)
             if newest is None or self._prediction is None or not self.predicts:
-                packet, coded = self._alone(wanted, timestamp)
+                packet, coded = self._alone(parameters + carried, timestamp)
             else:
+                wanted = parameters + carried if self._prediction.post_filter is None else parameters
                 packet, coded = self._predicted(self._prediction, wanted, timestamp, newest, usable)
             # What lies beyond the bounds is no rounding, and is forgotten when it is over.
             self._error = np.clip(coded - parameters, -self._most, self._most)

@@ -18,10 +18,14 @@ DEAD_ZONE: Final = (5, 8)
 """Share of a step by which every number of a frame may differ from the reference where nothing is said to have changed.
 """
 
-BIT_WORTH: Final = (1, 5)
+BIT_WORTH: Final = (1, 12)
 """Error that a bit is worth, as a share of a step squared. Without it each number would be rounded to the nearest step:
 the least error, but not the least for what it costs. At this worth, a bit saved here costs the picture as much as one
 saved by longer steps."""
+
+UNFILTERED_BIT_WORTH: Final = (1, 5)
+"""The same where the receiver has no filter (`codec.post_filter`): small movements had better not be sent than tremble.
+"""
 
 _HALF = 1 << (WEIGHT_BITS - 1)
 
@@ -59,10 +63,11 @@ def encode_frame(
     errors = np.zeros(tables.layout.size, np.int64)
     residuals = []
     residual_tables = tables.residual_tables(point, gap, *known)
+    worth = UNFILTERED_BIT_WORTH if tables.post_filter is None else BIT_WORTH
     for index, table in enumerate(residual_tables):
         base = tables.within(index, int(predicted[index]), values[:index] - predicted[:index])
         owed = (int(tables.feedback[index, :index] @ errors[:index]) + _HALF) >> WEIGHT_BITS
-        residual = _rounded(int(target[index]) - owed - base, step, table)
+        residual = _rounded(int(target[index]) - owed - base, step, table, worth)
         low, high = -((base - int(tables.lowest[index])) // step), (int(tables.highest[index]) - base) // step
         residual = min(max(residual, low), high)
         residuals.append(residual)
@@ -146,9 +151,9 @@ def alone_record(sequence: int, timestamp: int, values: NDArray[np.int64]) -> Fr
     return FrameRecord(sequence, FrameClock(timestamp), values)
 
 
-def _rounded(distance: int, step: int, table: ResidualTable) -> int:
-    """Return ``distance`` in steps, rounded to where error and code length together are least."""
-    share, whole = BIT_WORTH
+def _rounded(distance: int, step: int, table: ResidualTable, worth: tuple[int, int]) -> int:
+    """Return ``distance`` in steps, rounded to where error and code length, at its ``worth``, together are least."""
+    share, whole = worth
     bit = share * step * step
     scale = whole * LENGTH_UNITS
     nearer = abs(distance) // step

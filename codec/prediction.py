@@ -32,8 +32,9 @@ Layout, all integers little-endian::
     rows        2 x 16 x D x u8, of each gap without B, then with it
     edges       3 x 4 x u32, of pose, torso and expression
     shifts      3 x 5 x i8
-and, absent in tables of before there was any:
+and, absent in tables of before there was any, of the layout of `codec.linear_terms`:
     cross       see `codec.cross_prediction`
+    filter      see `codec.post_filter`; none without the one before
 """
 
 import hashlib
@@ -51,9 +52,11 @@ from codec.cross_prediction import CrossPrediction
 from codec.entropy import ResidualTable
 from codec.errors import CodecError, TablesError
 from codec.frame_record import GAPS
+from codec.linear_terms import LinearTerms
 from codec.operating_point import OPERATING_POINTS
 from codec.packet import short_id
 from codec.parameters import ParameterLayout
+from codec.post_filter import PostFilter
 from codec.quantiser import STEP_SCALE, Quantiser
 from codec.table_fitting import WEIGHT_BITS
 from codec.table_head import REMEDY, TableHead
@@ -108,6 +111,13 @@ class PredictionTables:
     """Of each operating point."""
     cross: CrossPrediction | None = field(default=None, repr=False)
     """What numbers tell of each other; None: nothing."""
+    post_filter: PostFilter | None = field(default=None, repr=False)
+    """What makes of a decoded frame the one that is shown; None: it is shown as it is."""
+
+    def __post_init__(self) -> None:
+        """Raise :class:`TablesError` for what cannot be written: a filter without cross terms."""
+        if self.cross is None and self.post_filter is not None:
+            raise TablesError("Prediction tables with a filter need cross terms, be they zero.")
 
     @property
     def layout(self) -> ParameterLayout:
@@ -159,6 +169,23 @@ class PredictionTables:
         value = predicted + ((weighted + _HALF) >> WEIGHT_BITS)
         return min(max(value, int(self.lowest[index])), int(self.highest[index]))
 
+    def shown(self, point: int, gap: int, record: Integers, predicted: Integers, previous: Integers | None) -> Integers:
+        """Return what to show (D,), within bounds, of a frame with the values ``record`` (D,).
+
+        Args:
+            point: operating point.
+            gap: frames since its reference.
+            record: as they were decoded.
+            predicted: (D,) as they were predicted in time.
+            previous: (D,) values of the frame before, None where it is not known.
+        """
+        if self.post_filter is None:
+            return record
+        since = np.zeros_like(record) if previous is None else previous - record
+        filtered: Integers = record + self.post_filter(point, gap, since, record - predicted)
+        np.clip(filtered, self.lowest, self.highest, out=filtered)
+        return filtered
+
     def parameters(self, values: Integers) -> NDArray[np.float64]:
         """Return the parameters (D,) that ``values`` (D,) stand for, see :mod:`codec.quantiser`."""
         scaled: NDArray[np.float64] = values * (self.quantiser.steps / (STEP_SCALE * SUBDIVISION))
@@ -184,8 +211,7 @@ class PredictionTables:
         ]
         for point in self.points:
             parts += [array.astype(kind).tobytes() for array, (kind, _) in zip(_arrays(point), _LAYOUT, strict=True)]
-        if self.cross is not None:
-            parts.append(bytes(self.cross))
+        parts += [bytes(terms) for terms in (self.cross, self.post_filter) if terms is not None]
         return b"".join(parts)
 
     @classmethod
@@ -202,11 +228,13 @@ class PredictionTables:
             raise
         except CodecError as error:
             raise TablesError(f"The prediction tables are damaged ({error}): {REMEDY}.") from None
-        crossed = end + CrossPrediction.length(size)
-        cross = CrossPrediction.parse(data[end:], size) if len(data) == crossed else None
-        tables = cls(quantiser, centres, innovation, feedback, points, cross)
-        if len(data) not in (end, crossed):
+        length = LinearTerms.length(size)
+        parts, rest = divmod(len(data) - end, length)
+        if rest or parts > 2:
             raise TablesError(f"The prediction tables are followed by {len(data) - end} bytes too many: {REMEDY}.")
+        cross = CrossPrediction.parse(data[end : end + length], size) if parts else None
+        post_filter = PostFilter.parse(data[end + length :], size) if parts == 2 else None
+        tables = cls(quantiser, centres, innovation, feedback, points, cross, post_filter)
         tables._check()
         return tables
 

@@ -4,6 +4,7 @@ Floating point is used freely here: the results are integers, and only those rea
 a sender rounds them, so that the weights know of the noise of rounding and the rows of the bank of what it costs.
 """
 
+from dataclasses import replace
 from functools import cache
 from typing import Final
 
@@ -18,6 +19,7 @@ from codec.frame_record import GAPS
 from codec.noise_feedback import Matrix, feedback_weights
 from codec.operating_point import OPERATING_POINTS, OperatingPoint
 from codec.parameters import ParameterLayout
+from codec.post_filter_fitting import fit_post_filter
 from codec.predicted_frame import DEAD_ZONE
 from codec.prediction import CLASSES, GROUPS, SUBDIVISION, PointTables, PredictionTables
 from codec.quantiser import STEP_SCALE, Quantiser
@@ -79,7 +81,7 @@ def fit_prediction(
         *(_fit_point(layout, frames - centre, owed, innovation, matrix, unit, point) for point in OPERATING_POINTS),
         strict=True,
     )
-    return PredictionTables(
+    tables = PredictionTables(
         quantiser,
         np.rint(centre * SUBDIVISION).astype(np.int64),
         innovation,
@@ -87,6 +89,7 @@ def fit_prediction(
         points,
         CrossPrediction(matrix, _scaled(np.stack(gains))),
     )
+    return replace(tables, post_filter=fit_post_filter(tables, parameters, TYPICAL_GAP))
 
 
 class _Fit:

@@ -11,6 +11,7 @@ from codec.errors import PacketError
 from codec.frame_record import GAPS
 from codec.operating_point import OPERATING_POINTS
 from codec.parameters import ParameterLayout, state_parameters
+from codec.post_filter import PostFilter
 from codec.prediction import CLASSES, GROUPS, PointTables, PredictionTables
 from codec.prediction_fitting import fit_prediction
 from codec.quantiser import STEP_SCALE
@@ -42,7 +43,14 @@ def literal_cross():
     return CrossPrediction(matrix, 4096 - 150 * np.arange(GAPS) - 300 * np.arange(len(OPERATING_POINTS))[:, None])
 
 
-def literal_prediction(cross=None):
+def literal_filter():
+    """Return a filter for what `literal_prediction` predicts."""
+    numbers = np.arange(15)
+    matrix = (41 * numbers[:, None] + 67 * np.arange(30)) % 500 - 240
+    return PostFilter(matrix, 3900 - 40 * np.arange(GAPS) + 500 * np.arange(len(OPERATING_POINTS))[:, None])
+
+
+def literal_prediction(cross=None, post_filter=None):
     """Return small tables of written-out integers, for vectors that no fit can change."""
     quantiser = literal_tables().quantiser
     size = len(quantiser.steps)
@@ -63,7 +71,7 @@ def literal_prediction(cross=None):
     innovation = lower * (60 * ((numbers[:, None] + 2 * numbers) % 7) - 150)
     feedback = lower * (80 * ((2 * numbers[:, None] + numbers) % 5) - 160)
     centres = 64 * np.array(literal_tables().centres)
-    return PredictionTables(quantiser, centres, innovation, feedback, points, cross)
+    return PredictionTables(quantiser, centres, innovation, feedback, points, cross, post_filter)
 
 
 def call(tables=None, prediction=None, sequence=0, carried=0.0):

@@ -67,7 +67,8 @@ def test_it_adds_to_what_each_number_tells_of_itself():
 def test_who_follows_another_is_foreseen():
     tables = fit_prediction(following(), LAYOUT, STEPS)
     later = following(200, seed=1)
-    left, left_alone = left_over(tables, later), left_over(replace(tables, cross=None), later)
+    alone = replace(tables, cross=None, post_filter=None)
+    left, left_alone = left_over(tables, later), left_over(alone, later)
     followers, leaders = slice(8, 15), slice(0, 7)
     assert (left[followers] < 0.6 * left_alone[followers]).all()
     np.testing.assert_allclose(left[leaders], left_alone[leaders], rtol=0.15)

@@ -8,9 +8,9 @@ import pytest
 import codec
 
 FOLDER = Path(codec.__path__[0])
-WHOLE = ("cross_prediction", "frame_record", "predicted_frame", "predicted_packet")
+WHOLE = ("cross_prediction", "frame_record", "linear_terms", "post_filter", "predicted_frame", "predicted_packet")
 FUNCTIONS = {
-    "prediction": {"predict", "residual_tables", "within", "units_of_symbols"},
+    "prediction": {"predict", "residual_tables", "within", "shown", "units_of_symbols"},
     "adaptive": {"table_for", "updated_mean", "_laplace_frequencies", "_geometric"},
     "encoder": {"encode_symbols"},
     "decoder": {"decode_symbols"},

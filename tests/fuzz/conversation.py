@@ -9,7 +9,7 @@ from codec.errors import PacketError
 from codec.packet import HEADER_SIZE as ALONE_SIZE
 from codec.predicted_packet import PredictedPacket, checksum, is_predicted
 from tests.codec.faces import face_states, literal_tables
-from tests.codec.predictions import call, literal_prediction
+from tests.codec.predictions import call, literal_cross, literal_filter, literal_prediction
 
 PRIMED = 20
 """Frames that the decoder has seen."""
@@ -21,7 +21,7 @@ START = 100.0 + PRIMED / FPS
 @cache
 def _conversation() -> tuple[FrameDecoder, list[bytes], list[bytes]]:
     """Return the decoder, packets that it takes next, and some that were coded alone."""
-    encoder, decoder = call(literal_tables(), literal_prediction())
+    encoder, decoder = call(literal_tables(), literal_prediction(literal_cross(), literal_filter()))
     coming, alone = [], []
     for index, state in enumerate(face_states(PRIMED + 12, size=3)):
         data = bytes(encoder.encode(state))

@@ -25,7 +25,7 @@ from renderer.occupancy import DensityGrid
 from renderer.torso_field import TorsoField, TorsoFieldShape
 from signaling.messages import Description, Join, Joined, PeerArrived, PeerGone, Refused, serialise
 from tests.codec.faces import face_states, literal_tables
-from tests.codec.predictions import literal_prediction
+from tests.codec.predictions import literal_cross, literal_filter, literal_prediction
 from tests.codec.test_backdrop import slope
 from tests.fuzz.conversation import packets
 from tests.fuzz.targets import AVATAR_PARTS, hello
@@ -69,7 +69,7 @@ def avatar_seeds() -> list[bytes]:
     parts = (
         bytes(AvatarFile({"meta": meta, "tables": b"tables", "field": b"field"})),
         bytes(literal_tables()),
-        bytes(literal_prediction()),
+        bytes(literal_prediction(literal_cross(), literal_filter())),
         meta,
         bytes(Calibration.mean_face(8, b"12345678")),
         bytes(TorsoTemplate.moving_linearly(FrameCamera(1.5, 0.5, 0.5), ColourMix(0.3, 0.4, 0.3), tones, tones > 100)),
