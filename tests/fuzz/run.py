@@ -1,17 +1,23 @@
 """A coverage-guided run of one target, with atheris: ``python -m tests.fuzz.run TARGET --work FOLDER [--minutes 10]``.
 
 It begins with the seeds and the corpus, and ends with an error at the first input that makes a parser raise anything
-but our errors, take 20 s or 2 GB. What it finds new lies in ``FOLDER/TARGET``; `tests.fuzz.keep` takes from there what
+but our errors, take 20 s or 1 GB. What it finds new lies in ``FOLDER/TARGET``; `tests.fuzz.keep` takes from there what
 is worth keeping.
 """
 
 import argparse
+import resource
 import sys
 from pathlib import Path
 
 import atheris
 
 CORPUS = Path(__file__).parent / "corpus"
+
+MOST_MEMORY = 1 << 20
+"""KiB that one input may take."""
+FUZZER_MEMORY = 8192
+"""MB that a run may take: what is instrumented keeps up to 3 KB of each input, and a run has a million of them."""
 
 
 def main() -> None:
@@ -30,11 +36,27 @@ def main() -> None:
     work.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(seeds(target)):
         (work / f"seed-{number}").write_bytes(seed)
-    options = [f"-max_len={args.max_length}", "-timeout=20", "-rss_limit_mb=2048", f"-artifact_prefix={work.parent}/"]
+    options = [
+        f"-max_len={args.max_length}",
+        "-timeout=20",
+        f"-rss_limit_mb={FUZZER_MEMORY}",
+        f"-artifact_prefix={work.parent}/",
+    ]
     options += [f"-max_total_time={int(60 * args.minutes)}", "-print_final_stats=1"]
     folders = [str(work), *([str(CORPUS / target)] if (CORPUS / target).is_dir() else [])]
-    atheris.Setup([sys.argv[0], *options, *folders], lambda data: targets.run(target, data))
+
+    def feed(data: bytes) -> None:
+        before = _peak_memory()
+        targets.run(target, data)
+        assert _peak_memory() - before < MOST_MEMORY, "an input takes more memory than any may"
+
+    atheris.Setup([sys.argv[0], *options, *folders], feed)
     atheris.Fuzz()
+
+
+def _peak_memory() -> int:
+    """Return the most memory that this process ever had, KiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 if __name__ == "__main__":
