@@ -11,7 +11,7 @@ from codec.operating_point import NORMAL, OPERATING_POINTS, OperatingPoint
 from codec.post_filter import PostFilter
 from codec.predicted_frame import encode_frame, unchanged
 from codec.prediction import SUBDIVISION, PredictionTables
-from codec.table_fitting import WEIGHT_BITS
+from codec.table_fitting import weight_units
 
 MOST_FRAMES: Final = 1500
 """Of the enrolment that are coded, the last ones."""
@@ -19,7 +19,6 @@ MOST_FRAMES: Final = 1500
 _PRIOR = 100.0
 """Frames, each a step away from what is known besides, that speak for showing what was decoded."""
 _FOLDS = 5
-_LARGEST = (1 << 15) - 1
 
 Integers = NDArray[np.int64]
 
@@ -48,7 +47,7 @@ def fit_post_filter(tables: PredictionTables, parameters: NDArray[np.float64], g
     weights, holds = _weights(known, errors), min(_share(foreseen, errors), 1.0)
     unit = max(_share(known @ weights, errors), 1.0)
     gains = [holds * _share(seen @ weights, off) / unit for seen, off in coded.values()]
-    return PostFilter(_scaled(weights.T), np.repeat(_scaled(np.array(gains))[:, None], GAPS, axis=1))
+    return PostFilter(weight_units(weights.T), np.repeat(weight_units(np.array(gains))[:, None], GAPS, axis=1))
 
 
 def _coded(
@@ -96,8 +95,3 @@ def _with_changes(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     An error that changes is seen as trembling: counted like this, up to a tenth less of it, at the same PSNR.
     """
     return np.concatenate((rows, rows[1:] - rows[:-1]))
-
-
-def _scaled(weights: NDArray[np.float64]) -> Integers:
-    limited = np.clip(np.rint(weights * (1 << WEIGHT_BITS)), -_LARGEST - 1, _LARGEST)
-    return limited.astype(np.int64)

@@ -23,7 +23,7 @@ from codec.post_filter_fitting import fit_post_filter
 from codec.predicted_frame import DEAD_ZONE
 from codec.prediction import CLASSES, GROUPS, SUBDIVISION, PointTables, PredictionTables
 from codec.quantiser import STEP_SCALE, Quantiser
-from codec.table_fitting import MIN_FRAMES, WEIGHT_BITS, ridge_rows
+from codec.table_fitting import MIN_FRAMES, WEIGHT_BITS, ridge_rows, weight_units
 
 TYPICAL_GAP: Final = 3
 """Frames between a reference and the frame predicted from it, at a round trip of 0.1 s: what holds for all gaps is
@@ -41,7 +41,6 @@ _QUANTILES = (0.25, 0.5, 0.75, 0.9)
 _FEW = 20
 """Frames of one degree of motion, from which on it gets rows of its own."""
 _FARTHEST_SHIFT = 6
-_LARGEST = (1 << 15) - 1
 
 
 def fit_prediction(
@@ -72,9 +71,9 @@ def fit_prediction(
     centre = np.rint(frames.mean(axis=0) * SUBDIVISION) / SUBDIVISION
     normal = next(point for point in OPERATING_POINTS if point.halves == 2)
     typical = _Fit(frames - centre, _rounded(frames - centre, owed, normal), normal, TYPICAL_GAP, True)
-    matrix = _scaled(_cross_terms(typical))
+    matrix = weight_units(_cross_terms(typical))
     told = typical.told(matrix)
-    innovation = _scaled(ridge_rows(typical.innovations() - told, _RIDGE))
+    innovation = weight_units(ridge_rows(typical.innovations() - told, _RIDGE))
     # What is told looks truer in the frames that it was learnt from: that of the usual gap counts as 1.
     unit = max(_share(told, typical.innovations()), 1.0)
     points, gains = zip(
@@ -85,9 +84,9 @@ def fit_prediction(
         quantiser,
         np.rint(centre * SUBDIVISION).astype(np.int64),
         innovation,
-        _scaled(np.tril(owed, -1)),
+        weight_units(np.tril(owed, -1)),
         points,
-        CrossPrediction(matrix, _scaled(np.stack(gains))),
+        CrossPrediction(matrix, weight_units(np.stack(gains))),
     )
     return replace(tables, post_filter=fit_post_filter(tables, parameters, TYPICAL_GAP))
 
@@ -189,9 +188,9 @@ def _fit_point(
             # Beyond the enrolment's length nothing is known: as over the gap before.
             rows[order, gap - 1] = _best_rows(residuals) if len(residuals) else rows[order, gap - 2]
             if not order:
-                hold[gap - 1] = _scaled(fit.weights[0])
+                hold[gap - 1] = weight_units(fit.weights[0])
                 continue
-            trend[gap - 1] = _scaled(fit.weights)
+            trend[gap - 1] = weight_units(fit.weights)
             if gap == TYPICAL_GAP and len(residuals):
                 edges, shifts = _degrees(layout, fit.moved * SUBDIVISION, residuals, rows[order, gap - 1])
     return PointTables(hold, trend, rows, edges, shifts), gains
@@ -254,8 +253,3 @@ def _degrees(
 def _costs() -> NDArray[np.float64]:
     """Return the code length (rows, 1024), bits, of a residual of each size under each row of the bank."""
     return np.array([[table.cost(size) for size in range(MAX_RADIUS + 1)] for table in laplace_bank()[0]])
-
-
-def _scaled(weights: NDArray[np.float64]) -> NDArray[np.int64]:
-    limited = np.clip(np.rint(weights * (1 << WEIGHT_BITS)), -_LARGEST - 1, _LARGEST)
-    return limited.astype(np.int64)

@@ -103,9 +103,8 @@ def fit_predictor(symbols: NDArray[np.int64]) -> tuple[list[int], list[list[int]
     # The code length of a Laplace-like residual grows as the logarithm of its mean size, in each parameter.
     best = min(_PENALTIES, key=lambda penalty: float(np.log(np.abs(held_out[penalty]).mean(axis=0) + 0.3).sum()))
     centres = np.rint(frames.mean(axis=0))
-    scaled = np.rint(ridge_rows(frames - centres, best) * (1 << WEIGHT_BITS))
-    limited = np.clip(scaled, -(1 << 15), (1 << 15) - 1).astype(np.int64)
-    rows = [limited[k, :k].tolist() for k in range(len(limited))]
+    units = weight_units(ridge_rows(frames - centres, best))
+    rows = [units[k, :k].tolist() for k in range(len(units))]
     return [int(centre) for centre in centres], rows, np.rint(held_out[best]).astype(np.int64)
 
 
@@ -147,6 +146,12 @@ def ridge_rows(offsets: NDArray[np.float64], penalty: float) -> NDArray[np.float
         weights[k, :k] = np.linalg.solve(covariance[:k, :k] + penalty * np.eye(k), covariance[:k, k])
     scaled_back: NDArray[np.float64] = weights * deviation[:, None] / deviation[None, :]
     return scaled_back
+
+
+def weight_units(weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return ``weights`` as the 16-bit integers that tables hold, in units of 2**-12; what is larger is limited."""
+    rounded = np.rint(weights * (1 << WEIGHT_BITS)).astype(np.int64)
+    return np.clip(rounded, -(1 << 15), (1 << 15) - 1)
 
 
 @cache
