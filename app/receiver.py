@@ -284,6 +284,9 @@ class Receiver:
                     captured = state.timestamp - self._clock_offset
                     self._arrivals.add(sequence, captured, now)
                 self.stages.add(sequence, captured, now, stages=RECEIVER_STAGES)
+        for state in self._decoder.take_amended():
+            with self._playout_lock:
+                self._playout.amend(state)
 
     def _told(self, message: dict[str, Any]) -> None:
         """Take note of what the sender says during the call."""

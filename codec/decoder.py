@@ -1,7 +1,7 @@
 """Packets -> face states."""
 
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,17 @@ _SLEW = 0.005
 """Seconds by which one packet may move the estimate of the capture clock."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Unsettled:
+    """A frame that came before the one before it; see `PredictionTables.shown`."""
+
+    point: int
+    gap: int
+    values: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    timestamp: float
+
+
 class FrameDecoder:
     """Turns the packets of one sender, in any order and with any of them missing, into states.
 
@@ -61,6 +72,9 @@ class FrameDecoder:
         self._newest_sequence: int | None = None
         self._accepted_at = 0.0
         self._held: FaceState | None = None
+        self._unsettled: dict[int, _Unsettled] = {}
+        """By their unwrapped numbers, those decoded last."""
+        self._amended: list[FaceState] = []
         self.sequence = 0
         """Sequence number of the packet decoded last, unwrapped: it does not start again from 0."""
 
@@ -88,6 +102,7 @@ class FrameDecoder:
             if self._prediction is not None:
                 values = self._prediction.units_of_symbols(symbols, self._tables.quantiser)
                 self._history.add(alone_record(sequence, header.timestamp, values))
+                self._settle(self._prediction, sequence + 1, values)
         return self._accept(parameters, sequence, header.timestamp, now)
 
     def decode_message(self, data: bytes, now: float) -> tuple[list[tuple[int, FaceState]], int]:
@@ -110,6 +125,14 @@ class FrameDecoder:
                 else:
                     frames.append((self.sequence, state))
         return frames, refused
+
+    def take_amended(self) -> list[FaceState]:
+        """Return states that were decoded before and are better known since; each once.
+
+        Of a frame that overtook the one before it, what is shown follows when that has come (`codec.post_filter`).
+        """
+        amended, self._amended = self._amended, []
+        return amended
 
     def knows(self, data: bytes) -> bool:
         """Return whether the packet in ``data`` seems to be of a frame that was decoded lately."""
@@ -154,7 +177,23 @@ class FrameDecoder:
         parameters = tables.parameters(shown)
         _check_turn(parameters)
         self._history.add(record)
-        return self._accept(parameters, sequence, record.clock.timestamp, now)
+        self._settle(tables, sequence + 1, record.values)
+        state = self._accept(parameters, sequence, record.clock.timestamp, now)
+        if previous is None and tables.post_filter is not None:
+            self._unsettled[sequence] = _Unsettled(point, header.gap, record.values, predicted, state.timestamp)
+            if len(self._unsettled) > GAPS:
+                del self._unsettled[next(iter(self._unsettled))]
+        return state
+
+    def _settle(self, tables: PredictionTables, sequence: int, previous: NDArray[np.int64]) -> None:
+        """Filter a frame anew that had come before the one before it, whose values (D,) are ``previous``."""
+        frame = self._unsettled.pop(sequence, None)
+        if frame is not None:
+            shown = tables.shown(frame.point, frame.gap, frame.values, frame.predicted, previous)
+            parameters = tables.parameters(shown)
+            if np.linalg.norm(parameters[:3]) <= _LARGEST_TURN:
+                state = state_from_parameters(parameters, self._tables.layout, frame.timestamp, present=True)
+                self._amended = [*self._amended[-GAPS:], state]
 
     def _accept(
         self, parameters: NDArray[np.float64] | None, sequence: int, milliseconds: int, now: float

@@ -144,6 +144,11 @@ class PlayoutBuffer:
         self.statistics.reordered += reordered
         self._insert(state, now)
 
+    def amend(self, state: FaceState) -> None:
+        """Take ``state`` instead of the one of the same capture time, unless that is on show already."""
+        if state.timestamp in self._times[1:]:
+            self._states[self._times.index(state.timestamp)] = state
+
     def sample(self, now: float) -> FaceState | None:
         """Return the face to show at ``now``; None before the first state has arrived.
 

@@ -163,6 +163,21 @@ def test_a_single_loss_is_bridged_by_interpolation():
     assert steps.min() >= -1e-6
 
 
+def test_a_state_is_amended_until_it_is_on_show():
+    buffer = PlayoutBuffer()
+    for index in range(3):
+        buffer.push(face(FRAME * index), FRAME * index, index)
+    buffer.amend(face(2 * FRAME, value=5.0))
+    # Of a time that never came, or has passed, there is nothing to amend.
+    buffer.amend(face(1.5 * FRAME, value=7.0))
+    buffer.amend(face(0.0, value=9.0))
+    counted = (buffer.statistics.received, buffer.statistics.duplicate)
+    samples = [value(buffer.sample(0.02 * tick)) for tick in range(12)]
+    assert max(samples) == 5.0
+    assert samples[0] == 0.0
+    assert counted == (3, 0)
+
+
 def test_duplicates_and_old_packets_have_no_effect():
     clean, dirty = PlayoutBuffer(REST), PlayoutBuffer(REST)
     arrivals = stream(200)

@@ -108,6 +108,35 @@ def test_lost_frames_take_nothing_else_with_them():
     assert len(packets) == 120
 
 
+def test_a_frame_that_overtakes_another_is_amended():
+    """What is shown in the end does not depend on the order in which packets came."""
+    states = face_states(60, seed=6)
+    packets, shown = sent(coarse(), states)
+    decoder = call(prediction=coarse())[1]
+    order = [*range(20), 21, 20, 22, 25, 24, 23, *range(26, 60)]
+    faces, amended = {}, {}
+    for index in order:
+        state = decoder.decode(packets[index], states[index].timestamp + 0.02)
+        faces[round(state.timestamp, 3)] = state
+        amended |= {round(face.timestamp, 3): face for face in decoder.take_amended()}
+    assert list(amended) == [round(states[index].timestamp, 3) for index in (21, 25, 24)]
+    first = parameters_of(faces[time] for time in sorted(faces))
+    last = parameters_of((faces | amended)[time] for time in sorted(faces))
+    assert np.abs(first - shown).max() > 0
+    np.testing.assert_array_equal(last, shown)
+    assert decoder.take_amended() == []
+
+
+def test_frames_whose_predecessors_never_come_are_forgotten():
+    states = face_states(200, seed=6)
+    packets, _ = sent(coarse(), states, lost=set(range(11, 200, 2)))
+    decoder = call(prediction=coarse())[1]
+    for index in [*range(10), *range(10, 200, 2)]:
+        decoder.decode(packets[index], states[index].timestamp + 0.02)
+    assert 0 < len(decoder._unsettled) <= GAPS
+    assert decoder.take_amended() == []
+
+
 def test_of_noise_nothing_is_made():
     """Numbers that jump at will tell nothing of each other: what was decoded is the best that there is."""
     rng = np.random.default_rng(4)

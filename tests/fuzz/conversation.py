@@ -42,6 +42,7 @@ def decoder() -> FrameDecoder:
     fresh = copy.copy(primed)
     fresh._history = copy.copy(primed._history)
     fresh._history._records = dict(primed._history._records)
+    fresh._unsettled = dict(primed._unsettled)
     return fresh
 
 

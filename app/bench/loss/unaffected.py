@@ -93,6 +93,8 @@ def _shown(footage: Footage, arrivals: list[Arrival]) -> tuple[list[FaceState], 
                 refused += 1
                 continue
             buffer.push(state, arrived, decoder.sequence)
+            for amended in decoder.take_amended():
+                buffer.amend(amended)
         state_now = buffer.sample(now)
         # At the beginning nobody knows yet how late packets may be.
         if state_now is not None and now > START + 0.1 * FRAMES / footage.fps:
