@@ -1,5 +1,6 @@
 """Packets -> face states."""
 
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -74,7 +75,7 @@ class FrameDecoder:
         self._held: FaceState | None = None
         self._unsettled: dict[int, _Unsettled] = {}
         """By their unwrapped numbers, those decoded last."""
-        self._amended: list[FaceState] = []
+        self._amended = deque[FaceState](maxlen=GAPS)
         self.sequence = 0
         """Sequence number of the packet decoded last, unwrapped: it does not start again from 0."""
 
@@ -131,7 +132,8 @@ class FrameDecoder:
 
         Of a frame that overtook the one before it, what is shown follows when that has come (`codec.post_filter`).
         """
-        amended, self._amended = self._amended, []
+        amended = list(self._amended)
+        self._amended.clear()
         return amended
 
     def knows(self, data: bytes) -> bool:
@@ -167,18 +169,15 @@ class FrameDecoder:
             raise PacketError("A packet is damaged, or the two sides differ in what went before: wrong checksum.")
         point = newest.point if header.point is None else header.point
         if header.order == HELD:
-            record = decode_held(sequence, packet.payload, newest)
-            predicted = newest.values
+            record, predicted = decode_held(sequence, packet.payload, newest), newest.values
         else:
-            record = decode_frame(tables, point, sequence, packet.payload, newest, before)
-            predicted = tables.predict(point, header.gap, newest.values, None if before is None else before.values)
+            record, predicted = decode_frame(tables, point, sequence, packet.payload, newest, before)
+        _check_turn(tables.parameters(record.values))
         previous = self._history.find(sequence - 1)
         shown = tables.shown(point, header.gap, record.values, predicted, None if previous is None else previous.values)
-        parameters = tables.parameters(shown)
-        _check_turn(parameters)
         self._history.add(record)
         self._settle(tables, sequence + 1, record.values)
-        state = self._accept(parameters, sequence, record.clock.timestamp, now)
+        state = self._accept(tables.parameters(shown), sequence, record.clock.timestamp, now)
         if previous is None and tables.post_filter is not None:
             self._unsettled[sequence] = _Unsettled(point, header.gap, record.values, predicted, state.timestamp)
             if len(self._unsettled) > GAPS:
@@ -191,9 +190,8 @@ class FrameDecoder:
         if frame is not None:
             shown = tables.shown(frame.point, frame.gap, frame.values, frame.predicted, previous)
             parameters = tables.parameters(shown)
-            if np.linalg.norm(parameters[:3]) <= _LARGEST_TURN:
-                state = state_from_parameters(parameters, self._tables.layout, frame.timestamp, present=True)
-                self._amended = [*self._amended[-GAPS:], state]
+            state = state_from_parameters(parameters, self._tables.layout, frame.timestamp, present=True)
+            self._amended.append(state)
 
     def _accept(
         self, parameters: NDArray[np.float64] | None, sequence: int, milliseconds: int, now: float

@@ -114,10 +114,13 @@ def decode_frame(
     payload: bytes,
     newest: FrameRecord,
     before: FrameRecord | None,
-) -> FrameRecord:
-    """Return the frame in a payload; :class:`PacketError` unless it is exactly what an encoder makes.
+) -> tuple[FrameRecord, NDArray[np.int64]]:
+    """Return the frame in a payload, and its numbers (D,) as they were predicted in time.
 
     The arguments are those of :func:`encode_frame`.
+
+    Raises:
+        PacketError: the payload is not exactly what an encoder makes.
     """
     gap = sequence - newest.sequence
     known = (newest.values, None if before is None else before.values)
@@ -143,7 +146,7 @@ def decode_frame(
         raise PacketError("A packet is damaged: its time is out of range.")
     if _payload(newest.clock, late, residual_tables, residuals) != payload:
         raise PacketError("A packet is damaged: its payload is not the shortest for what it says.")
-    return FrameRecord(sequence, newest.clock.advanced(gap, late), values, point)
+    return FrameRecord(sequence, newest.clock.advanced(gap, late), values, point), predicted
 
 
 def alone_record(sequence: int, timestamp: int, values: NDArray[np.int64]) -> FrameRecord:

@@ -169,20 +169,20 @@ class PredictionTables:
         value = predicted + ((weighted + _HALF) >> WEIGHT_BITS)
         return min(max(value, int(self.lowest[index])), int(self.highest[index]))
 
-    def shown(self, point: int, gap: int, record: Integers, predicted: Integers, previous: Integers | None) -> Integers:
-        """Return what to show (D,), within bounds, of a frame with the values ``record`` (D,).
+    def shown(self, point: int, gap: int, values: Integers, predicted: Integers, previous: Integers | None) -> Integers:
+        """Return what to show (D,), within bounds, of a frame.
 
         Args:
             point: operating point.
             gap: frames since its reference.
-            record: as they were decoded.
+            values: (D,) as they were decoded.
             predicted: (D,) as they were predicted in time.
             previous: (D,) values of the frame before, None where it is not known.
         """
         if self.post_filter is None:
-            return record
-        since = np.zeros_like(record) if previous is None else previous - record
-        filtered: Integers = record + self.post_filter(point, gap, since, record - predicted)
+            return values
+        since = np.zeros_like(values) if previous is None else previous - values
+        filtered: Integers = values + self.post_filter(point, gap, since, values - predicted)
         np.clip(filtered, self.lowest, self.highest, out=filtered)
         return filtered
 

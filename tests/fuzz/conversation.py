@@ -43,6 +43,7 @@ def decoder() -> FrameDecoder:
     fresh._history = copy.copy(primed._history)
     fresh._history._records = dict(primed._history._records)
     fresh._unsettled = dict(primed._unsettled)
+    fresh._amended = copy.copy(primed._amended)
     return fresh
 
 
