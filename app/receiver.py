@@ -213,7 +213,8 @@ class Receiver:
         measuring: asyncio.Task[None] | None = None
         try:
             warming.result()
-            await shake_hands(peer, self._handshake, self._told)
+            agreement = await shake_hands(peer, self._handshake, self._told)
+            self._decoder.short = agreement.short
             peer.exchange_reports(self.meter.report, lambda report: self.meter.take_report(report, time.monotonic()))
             self._clock_offset = peer.clock_offset
             for data in peer.on_face(lambda data: self._take(peer, data)):

@@ -28,6 +28,7 @@ from codec.encoder import FrameEncoder
 from codec.face_state import FaceState
 from codec.message import Bundler, Outgoing
 from codec.operating_point import NORMAL, OPERATING_POINTS, OperatingPoint
+from codec.path_search import PATHS
 from signaling.ice_servers import IceServers
 from signaling.identity import OwnerKey, make_nonce
 from signaling.link import LinkMeter, LinkState
@@ -67,6 +68,7 @@ class Sender:
             avatar.tables,
             avatar.digest,
             prediction=avatar.prediction,
+            paths=PATHS,
         )
         # From the event loop to the worker: bounded, as a worker that waits for its camera takes nothing out.
         self._delivered: deque[tuple[int, ...]] = deque(maxlen=MAX_DELIVERED)
@@ -150,6 +152,7 @@ class Sender:
         try:
             agreement = await shake_hands(peer, self._handshake, self._told)
             self._encoder.predicts = agreement.prediction
+            self._encoder.short = agreement.short
             self._policy.bundles = agreement.bundles
             self._plan = self._policy.plan(LinkState(), FPS, 0.0)
             peer.exchange_reports(self.meter.report, lambda report: self.meter.take_report(report, time.monotonic()))
@@ -233,7 +236,7 @@ class Sender:
         moments = state.timestamp, self._face.began, tracked, time.monotonic()
         self.stages.add(sequence, *moments, stages=SENDER_STAGES)
         urgent = encoder.waits_for(packet)
-        return self._bundler.add(sequence, bytes(packet), urgent=urgent, frames=plan.frames, repeats=plan.repeats)
+        return self._bundler.add(sequence, packet, urgent=urgent, frames=plan.frames, repeats=plan.repeats)
 
     def _work_done(self, failure: BaseException | None) -> None:
         assert self._finished is not None

@@ -39,9 +39,11 @@ DIGEST_SIZE: Final = 32
 
 BUNDLES: Final = "bundles"
 """Takes messages of several packets (`codec.message`), some of which had come before."""
+SHORT: Final = "short-packets"
+"""Takes predicted frames in short packets (`codec.short_packet`)."""
 BACKDROPS: Final = "backdrops"
 """Takes pictures of what is behind the person, of either size."""
-CAPABILITIES: Final = frozenset({BUNDLES, BACKDROPS})
+CAPABILITIES: Final = frozenset({BUNDLES, SHORT, BACKDROPS})
 """What this program can do beyond what its codec version says. What a peer lacks of it is done without."""
 MAX_CAPABILITIES: Final = 32
 _CAPABILITY: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
@@ -119,6 +121,8 @@ class Agreement:
     """Frames may be predicted from others."""
     bundles: bool
     """Messages may hold several packets."""
+    short: bool
+    """Predicted frames may go in short packets."""
     backdrop: bool
     """The sender may tell what is behind the person."""
 
@@ -172,9 +176,8 @@ class Handshake:
         """What both sides can do, once it is done."""
         assert self._theirs is not None
         shared = self._hello.capabilities & self._theirs.capabilities
-        return Agreement(
-            bool(self._hello.prediction and self._theirs.prediction), BUNDLES in shared, BACKDROPS in shared
-        )
+        prediction = bool(self._hello.prediction and self._theirs.prediction)
+        return Agreement(prediction, BUNDLES in shared, SHORT in shared, BACKDROPS in shared)
 
     def start(self) -> list[dict[str, Any]]:
         """Return the first messages."""

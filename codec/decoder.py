@@ -2,7 +2,7 @@
 
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,21 +14,14 @@ from codec.face_state import FaceState
 from codec.frame_record import GAPS, FrameHistory, FrameRecord
 from codec.message import Message
 from codec.packet import SEQUENCE_MODULUS, TIMESTAMP_MODULUS, Packet, short_id
-from codec.parameters import state_from_parameters
-from codec.predicted_frame import alone_record, decode_frame, decode_held
-from codec.predicted_packet import (
-    HELD,
-    SHORT_SEQUENCE_MODULUS,
-    PredictedPacket,
-    checksum,
-    is_predicted,
-    short_sequence,
-)
+from codec.parameters import check_turn, state_from_parameters
+from codec.predicted_decoding import DecodedFrame, PredictedDecoder, not_come, not_shortest
+from codec.predicted_frame import alone_record
+from codec.predicted_packet import SHORT_SEQUENCE_MODULUS, PredictedPacket, is_predicted, short_sequence
 from codec.prediction import PredictionTables, context_of
+from codec.short_packet import FIRST_MODULUS, ShortFront, first_sequence
 from codec.tables import CodecTables
 
-_LARGEST_TURN = np.pi + 0.05
-"""Radians: half a turn and its rounding."""
 _FASTEST = 120.0
 """Frames a second that a sender sends at most."""
 _SLACK = 512
@@ -37,17 +30,6 @@ _LATELY = 128
 """Frames of which is known that they have come: more than any message repeats."""
 _SLEW = 0.005
 """Seconds by which one packet may move the estimate of the capture clock."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Unsettled:
-    """A frame that came before the one before it; see `PredictionTables.shown`."""
-
-    point: int
-    gap: int
-    values: NDArray[np.int64]
-    predicted: NDArray[np.int64]
-    timestamp: float
 
 
 class FrameDecoder:
@@ -61,7 +43,11 @@ class FrameDecoder:
     it takes what reached this side for known here: :meth:`codec.encoder.FrameEncoder.forget`.
     """
 
-    def __init__(self, tables: CodecTables, avatar_id: bytes, *, prediction: PredictionTables | None = None) -> None:
+    def __init__(
+        self, tables: CodecTables, avatar_id: bytes, *, prediction: PredictionTables | None = None, short: bool = False
+    ) -> None:
+        self.short = short
+        """Whether predicted frames come in short packets, as the encoder has it; else in those with a long header."""
         self._tables = tables
         self._avatar_id = short_id(avatar_id)
         self._prediction = prediction
@@ -73,20 +59,28 @@ class FrameDecoder:
         self._newest_sequence: int | None = None
         self._accepted_at = 0.0
         self._held: FaceState | None = None
-        self._unsettled: dict[int, _Unsettled] = {}
-        """By their unwrapped numbers, those decoded last."""
+        self._unsettled: dict[int, tuple[DecodedFrame, float]] = {}
+        """By their unwrapped numbers, frames decoded lately that came before the one before them, and their times."""
         self._amended = deque[FaceState](maxlen=GAPS)
         self.sequence = 0
         """Sequence number of the packet decoded last, unwrapped: it does not start again from 0."""
 
     def decode(self, data: bytes, now: float) -> FaceState:
-        """Return the state in one packet that arrived at ``now`` (seconds of this side's clock).
+        """Return the newest state in one packet that arrived at ``now`` (seconds of this side's clock).
 
         Of a packet without a face, expression, pose and torso are those of the newest face before it. Raises nothing
         but :class:`PacketError`, and is then as if the packet had not come.
         """
-        if is_predicted(data):
-            return self._decode_predicted(data, now)
+        return self._decode_all(data, now)[-1][1]
+
+    def _decode_all(self, data: bytes, now: float) -> list[tuple[int, FaceState]]:
+        """Return the numbers and states of all frames in one packet, as `decode` does."""
+        if not is_predicted(data):
+            state = self._decode_alone(data, now)
+            return [(self.sequence, state)]
+        return self._decode_predicted(data, now)
+
+    def _decode_alone(self, data: bytes, now: float) -> FaceState:
         packet = Packet.parse(data)
         header = packet.header
         if header.avatar_id != self._avatar_id:
@@ -99,11 +93,12 @@ class FrameDecoder:
         if header.present:
             symbols = np.array(decode_symbols(self._tables, packet.payload), np.int64)
             parameters = self._tables.quantiser.dequantise(symbols)
-            _check_turn(parameters)
+            check_turn(parameters)
             if self._prediction is not None:
                 values = self._prediction.units_of_symbols(symbols, self._tables.quantiser)
-                self._history.add(alone_record(sequence, header.timestamp, values))
-                self._settle(self._prediction, sequence + 1, values)
+                record = alone_record(sequence, header.timestamp, values)
+                self._history.add(record)
+                self._settle(self._prediction, record)
         return self._accept(parameters, sequence, header.timestamp, now)
 
     def decode_message(self, data: bytes, now: float) -> tuple[list[tuple[int, FaceState]], int]:
@@ -120,11 +115,9 @@ class FrameDecoder:
         for packet in packets:
             if not self.knows(packet):
                 try:
-                    state = self.decode(packet, now)
+                    frames += self._decode_all(packet, now)
                 except PacketError:
                     refused += 1
-                else:
-                    frames.append((self.sequence, state))
         return frames, refused
 
     def take_amended(self) -> list[FaceState]:
@@ -137,11 +130,14 @@ class FrameDecoder:
         return amended
 
     def knows(self, data: bytes) -> bool:
-        """Return whether the packet in ``data`` seems to be of a frame that was decoded lately."""
+        """Return whether the packet in ``data`` seems to be of frames that were decoded lately."""
         if self._newest_sequence is None or len(data) < 2:
             return False
         if is_predicted(data):
-            return self._unwrap_short(short_sequence(data), self._newest_sequence) in self._lately
+            said, modulus = first_sequence(data), FIRST_MODULUS
+            if not self.short:
+                said, modulus = short_sequence(data), SHORT_SEQUENCE_MODULUS
+            return _latest(said, self._newest_sequence, modulus) in self._lately
         with suppress(PacketError):
             header = Packet.parse(data).header
             sequence = _nearest(header.sequence, self._newest_sequence, SEQUENCE_MODULUS)
@@ -153,45 +149,42 @@ class FrameDecoder:
         """Return what is kept of a frame, by its unwrapped number, if it is."""
         return self._history.find(sequence)
 
-    def _decode_predicted(self, data: bytes, now: float) -> FaceState:
-        packet, tables = PredictedPacket.parse(data), self._prediction
+    def _decode_predicted(self, data: bytes, now: float) -> list[tuple[int, FaceState]]:
+        tables = self._prediction
         if tables is None:
             raise PacketError("A packet is predicted and this avatar has no tables for that: enrol it again.")
-        header, newest_sequence = packet.header, self._newest_sequence
-        if newest_sequence is None:
-            raise PacketError("A packet is predicted from a frame that has not come.")
-        sequence = self._unwrap_short(header.sequence, newest_sequence)
-        newest = self._history.find(sequence - header.gap)
-        before = self._history.find(sequence - header.gap - 1) if header.order == 1 else None
-        if newest is None or (header.order == 1 and before is None):
-            raise PacketError("A packet is predicted from a frame that has not come.")
-        if checksum(self._context, sequence, header, packet.payload, newest, before) != packet.checksum:
-            raise PacketError("A packet is damaged, or the two sides differ in what went before: wrong checksum.")
-        point = newest.point if header.point is None else header.point
-        if header.order == HELD:
-            record, predicted = decode_held(sequence, packet.payload, newest), newest.values
+        if self._newest_sequence is None:
+            raise not_come()
+        decoder = PredictedDecoder(tables, self._context, self._history)
+        if self.short:
+            front = ShortFront.parse(data)
+            frames = decoder.decode_short(front, _latest(front.sequence, self._newest_sequence, FIRST_MODULUS))
         else:
-            record, predicted = decode_frame(tables, point, sequence, packet.payload, newest, before)
-        _check_turn(tables.parameters(record.values))
-        previous = self._history.find(sequence - 1)
-        shown = tables.shown(point, header.gap, record.values, predicted, None if previous is None else previous.values)
+            packet = PredictedPacket.parse(data)
+            number = _latest(packet.header.sequence, self._newest_sequence, SHORT_SEQUENCE_MODULUS)
+            frames = [decoder.decode_long(packet, number)]
+        return [self._show(tables, frame, now) for frame in frames]
+
+    def _show(self, tables: PredictionTables, frame: DecodedFrame, now: float) -> tuple[int, FaceState]:
+        """Take note of a frame of a packet that is all right, and return its number and state."""
+        record = frame.record
+        previous = self._history.find(record.sequence - 1)
+        shown = frame.shown(tables, previous)
         self._history.add(record)
-        self._settle(tables, sequence + 1, record.values)
-        state = self._accept(tables.parameters(shown), sequence, record.clock.timestamp, now)
+        self._settle(tables, record)
+        state = self._accept(shown, record.sequence, record.clock.timestamp, now)
         if previous is None and tables.post_filter is not None:
-            self._unsettled[sequence] = _Unsettled(point, header.gap, record.values, predicted, state.timestamp)
+            self._unsettled[record.sequence] = frame, state.timestamp
             if len(self._unsettled) > GAPS:
                 del self._unsettled[next(iter(self._unsettled))]
-        return state
+        return record.sequence, state
 
-    def _settle(self, tables: PredictionTables, sequence: int, previous: NDArray[np.int64]) -> None:
-        """Filter a frame anew that had come before the one before it, whose values (D,) are ``previous``."""
-        frame = self._unsettled.pop(sequence, None)
-        if frame is not None:
-            shown = tables.shown(frame.point, frame.gap, frame.values, frame.predicted, previous)
-            parameters = tables.parameters(shown)
-            state = state_from_parameters(parameters, self._tables.layout, frame.timestamp, present=True)
-            self._amended.append(state)
+    def _settle(self, tables: PredictionTables, previous: FrameRecord) -> None:
+        """Filter anew the frame after ``previous``, if it had come before that."""
+        if previous.sequence + 1 in self._unsettled:
+            frame, timestamp = self._unsettled.pop(previous.sequence + 1)
+            shown = frame.shown(tables, previous)
+            self._amended.append(state_from_parameters(shown, self._tables.layout, timestamp, present=True))
 
     def _accept(
         self, parameters: NDArray[np.float64] | None, sequence: int, milliseconds: int, now: float
@@ -213,11 +206,6 @@ class FrameDecoder:
         if newest:
             self._held = state
         return state
-
-    @staticmethod
-    def _unwrap_short(sequence: int, newest: int) -> int:
-        """Return the unwrapped number of a predicted frame: its reference has been here, so it is at most `GAPS` on."""
-        return newest + GAPS - (newest + GAPS - sequence) % SHORT_SEQUENCE_MODULUS
 
     def _unwrap_sequence(self, sequence: int, now: float) -> int:
         """Return the unwrapped number of a frame coded alone; :class:`PacketError` for one of long ago."""
@@ -260,13 +248,16 @@ def decode_symbols(tables: CodecTables, payload: bytes) -> list[int]:
     except EntropyError:
         raise PacketError("A packet is damaged: no encoder makes its payload.") from None
     if encode_symbols(tables, symbols) != payload:
-        raise PacketError("A packet is damaged: its payload is not the shortest for what it says.")
+        raise not_shortest()
     return symbols
 
 
-def _check_turn(parameters: NDArray[np.float64]) -> None:
-    if np.linalg.norm(parameters[:3]) > _LARGEST_TURN:
-        raise PacketError("A packet turns the head by more than half a turn: no encoder makes that.")
+def _latest(sequence: int, newest: int, modulus: int) -> int:
+    """Return the number of a predicted frame, known as ``sequence`` modulo ``modulus``.
+
+    Its reference has been here, so it is at most `GAPS` after the ``newest``.
+    """
+    return newest + GAPS - (newest + GAPS - sequence) % modulus
 
 
 def _nearest(value: int, reference: int, modulus: int) -> int:

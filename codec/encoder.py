@@ -27,7 +27,11 @@ from codec.predicted_frame import alone_record, encode_frame, encode_held, uncha
 from codec.predicted_packet import HELD, PredictedHeader, PredictedPacket, checksum
 from codec.prediction import PredictionTables, context_of
 from codec.quantiser import STEP_SCALE
+from codec.short_packet import ShortFrame, ShortPacket
 from codec.tables import CodecTables
+
+FacePacket = Packet | PredictedPacket | ShortPacket
+"""A frame as it is sent; ``bytes(packet)`` goes on the wire."""
 
 CARRIED = 0.45
 """Part of the rounding error that is carried on: frame-to-frame changes of the error lose 1.6 dB, the error gains 1.0.
@@ -40,8 +44,9 @@ class FrameEncoder:
 
     ``avatar_id`` is the digest of the avatar or its first bytes. ``sequence`` is the number of the first packet.
     Without ``prediction``, and as long as nothing is acknowledged, each packet decodes alone. ``carried`` (0 to 1) is
-    the part of a rounding error that is carried on where the receiver has no filter. The states hold embedded
-    expressions.
+    the part of a rounding error that is carried on where the receiver has no filter. ``short``: predicted frames go in
+    short packets (:mod:`codec.short_packet`). ``paths`` is how many paths rounding follows (:mod:`codec.path_search`).
+    The states hold embedded expressions.
     """
 
     def __init__(
@@ -52,9 +57,12 @@ class FrameEncoder:
         sequence: int = 0,
         prediction: PredictionTables | None = None,
         carried: float = CARRIED,
+        short: bool = False,
+        paths: int = 1,
     ) -> None:
         self._tables = tables
         self._carried = carried
+        self._paths = paths
         self._avatar_id = short_id(avatar_id)
         self._sequence = sequence % SEQUENCE_MODULUS
         self._prediction = prediction
@@ -64,6 +72,8 @@ class FrameEncoder:
         self._first_usable = self._sequence
         self.predicts = True
         """Whether frames may be predicted, where there are tables for that; the receiver must have them as well."""
+        self.short = short
+        """Whether predicted frames go in short packets; the receiver must know those."""
         self._error: NDArray[np.float64] | None = None
         self._most = tables.quantiser.steps / STEP_SCALE
         self.point = NORMAL
@@ -81,7 +91,7 @@ class FrameEncoder:
         self._first_usable = self._sequence
         self._acknowledged.clear()
 
-    def encode(self, state: FaceState, along: Collection[int] = ()) -> Packet | PredictedPacket:
+    def encode(self, state: FaceState, along: Collection[int] = ()) -> FacePacket:
         """Return the packet of ``state``; ``along`` are the frames that travel in the same message before it.
 
         It may be predicted from them, as whoever gets it has them.
@@ -92,7 +102,7 @@ class FrameEncoder:
         if not isfinite(state.timestamp):
             raise FaceStateError("The timestamp is not finite: the capture clock is broken.")
         timestamp = round(state.timestamp * 1000) % TIMESTAMP_MODULUS
-        packet: Packet | PredictedPacket
+        packet: FacePacket
         if not state.present:
             self._error = None
             packet = Packet(self._header(timestamp, False), b"")
@@ -116,7 +126,7 @@ class FrameEncoder:
         """Unwrapped number of the next frame."""
         return self._sequence
 
-    def waits_for(self, packet: Packet | PredictedPacket) -> bool:
+    def waits_for(self, packet: FacePacket) -> bool:
         """Return whether later frames could be predicted from this one, and as yet are from none."""
         return self.predicts and self._prediction is not None and isinstance(packet, Packet) and packet.header.present
 
@@ -154,7 +164,7 @@ class FrameEncoder:
         timestamp: int,
         newest: FrameRecord,
         usable: set[int],
-    ) -> tuple[PredictedPacket, NDArray[np.float64]]:
+    ) -> tuple[PredictedPacket | ShortPacket, NDArray[np.float64]]:
         """Return the packet of a frame that is predicted, and the parameters that the receiver will have."""
         number = newest.sequence - 1
         before = self._sent.find(number) if number in usable else None
@@ -162,14 +172,21 @@ class FrameEncoder:
         target = tables.units(parameters)
         if unchanged(point, target, newest):
             before, order = None, HELD
-            payload, record = encode_held(self._sequence, timestamp, newest)
+            symbols, record = encode_held(self._sequence, timestamp, newest)
         else:
-            payload, record = encode_frame(tables, point, self._sequence, target, timestamp, newest, before)
+            symbols, record = encode_frame(
+                tables, point, self._sequence, target, timestamp, newest, before, self._paths
+            )
         self._sent.add(record)
+        coded = tables.parameters(record.values)
         gap = self._sequence - newest.sequence
-        header = PredictedHeader.of(self._sequence, gap, order, point, newest.point)
+        if self.short:
+            frame = ShortFrame.of(order, symbols, newest, before)
+            named = record.point != newest.point
+            return ShortPacket(self._context, self._sequence, gap, record.point, named, (frame,)), coded
+        header, payload = PredictedHeader.of(self._sequence, gap, order, point, newest.point), symbols.payload
         check = checksum(self._context, self._sequence, header, payload, newest, before)
-        return PredictedPacket(header, check, payload), tables.parameters(record.values)
+        return PredictedPacket(header, check, payload), coded
 
 
 def encode_symbols(tables: CodecTables, symbols: Sequence[int]) -> bytes:

@@ -49,6 +49,7 @@ class ResidualTable:
     model: Any = field(init=False, repr=False)
     lengths: tuple[int, ...] = field(init=False, repr=False)
     """Code lengths of the residuals -radius..radius and of an escape without what follows it, in `LENGTH_UNITS`."""
+    _lengths: NDArray[np.int64] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         frequencies = self.frequencies
@@ -61,6 +62,7 @@ class ResidualTable:
         object.__setattr__(self, "model", constriction.stream.model.Categorical(weights, perfect=False))
         lengths = tuple(LENGTH_UNITS * TABLE_BITS - _integer_log2(frequency) for frequency in frequencies.tolist())
         object.__setattr__(self, "lengths", lengths)
+        object.__setattr__(self, "_lengths", np.array(lengths, np.int64))
 
     @property
     def radius(self) -> int:
@@ -74,6 +76,13 @@ class ResidualTable:
         if excess <= 0:
             return self.lengths[residual + radius]
         return self.lengths[-1] + LENGTH_UNITS * (_ESCAPE_HEAD_BITS + excess.bit_length() - 1)
+
+    def lengths_of(self, residuals: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return what `length` says of each of ``residuals``."""
+        if residuals.min() < -self.radius or residuals.max() > self.radius:
+            return np.array([self.length(residual) for residual in residuals.ravel().tolist()]).reshape(residuals.shape)
+        lengths: NDArray[np.int64] = self._lengths[residuals + self.radius]
+        return lengths
 
     def cost(self, residual: int) -> float:
         """Return the ideal code length of ``residual`` in bits."""

@@ -1,6 +1,6 @@
 """The message: the packets that travel together, as one datagram's worth of headers is ten times a packet.
 
-A message with one packet is that packet. Of several::
+A message with one packet is that packet, which may have several frames (`codec.short_packet`). Of several packets::
 
     0  u8   64 + packets - 2
     1  ...  the size of each packet but the last, u8 each
@@ -11,10 +11,11 @@ with a set upper bit. There is no checksum, as each packet has its own.
 """
 
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Final, Self, SupportsBytes
 
 from codec.errors import PacketError
 from codec.packet import MAX_PACKET_SIZE
+from codec.short_packet import ShortPacket
 
 MAX_MESSAGE_SIZE: Final = 1100
 """Bytes: fits one datagram."""
@@ -78,9 +79,40 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class _Bundle:
-    sequences: tuple[int, ...] = ()
-    packets: tuple[bytes, ...] = ()
+    """What goes, and is repeated, as a whole."""
+
+    sequences: tuple[int, ...]
+    packets: tuple[bytes, ...]
+    urgent: bool
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What is to be the next bundle."""
+
+    sequences: list[int] = field(default_factory=list)
+    packets: list[bytes | ShortPacket] = field(default_factory=list)
     urgent: bool = False
+
+    def add(self, sequence: int, packet: SupportsBytes, *, urgent: bool) -> None:
+        """Add a frame, to the packet of those before it where that can be."""
+        self.sequences.append(sequence)
+        self.urgent |= urgent
+        last = self.packets[-1] if self.packets else None
+        if isinstance(last, ShortPacket) and isinstance(packet, ShortPacket):
+            joined = last.joined(packet)
+            if joined is not None and len(joined) <= _LONGEST:
+                self.packets[-1] = joined
+                return
+        self.packets.append(packet if isinstance(packet, ShortPacket) else bytes(packet))
+
+    @property
+    def size(self) -> int:
+        """Bytes of the last packet."""
+        return len(self.packets[-1])
+
+    def bundle(self) -> _Bundle:
+        return _Bundle(tuple(self.sequences), tuple(bytes(packet) for packet in self.packets), self.urgent)
 
 
 class Bundler:
@@ -96,15 +128,15 @@ class Bundler:
     """Of a bundle: as many of any size fit a message."""
 
     def __init__(self) -> None:
-        self._open = _Bundle()
+        self._waiting = _Waiting()
         self._past: list[_Bundle] = []
 
     @property
     def along(self) -> tuple[int, ...]:
         """Numbers of the frames that the next one travels with."""
-        return self._open.sequences
+        return tuple(self._waiting.sequences)
 
-    def add(self, sequence: int, packet: bytes, *, urgent: bool, frames: int, repeats: int) -> Outgoing | None:
+    def add(self, sequence: int, packet: SupportsBytes, *, urgent: bool, frames: int, repeats: int) -> Outgoing | None:
         """Add the next frame, and return the message when it is full.
 
         Args:
@@ -114,15 +146,15 @@ class Bundler:
             frames: that a message has, at most `MOST_FRAMES`.
             repeats: how many bundles of those before are said again, at most `KEPT`.
         """
-        opened = self._open
-        self._open = _Bundle((*opened.sequences, sequence), (*opened.packets, packet), opened.urgent or urgent)
-        if urgent or len(packet) > _LONGEST or len(self._open.packets) >= min(frames, self.MOST_FRAMES):
+        self._waiting.add(sequence, packet, urgent=urgent)
+        full = len(self._waiting.sequences) >= min(frames, self.MOST_FRAMES)
+        if urgent or full or self._waiting.size > _LONGEST:
             return self.close(repeats)
         return None
 
     def close(self, repeats: int) -> Outgoing | None:
         """Return the message of the frames that wait; None when there are none."""
-        bundle, self._open = self._open, _Bundle()
+        bundle, self._waiting = self._waiting.bundle(), _Waiting()
         if not bundle.packets:
             return None
         chosen = [bundle]
@@ -136,4 +168,4 @@ class Bundler:
         self._past = [*self._past[1 - self.KEPT :], bundle]
         packets = sum((one.packets for one in chosen), ())
         sequences = sum((one.sequences for one in chosen), ())
-        return Outgoing(bytes(Message(packets)), sequences, len(bundle.packets), bundle.urgent)
+        return Outgoing(bytes(Message(packets)), sequences, len(bundle.sequences), bundle.urgent)

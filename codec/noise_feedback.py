@@ -19,7 +19,7 @@ from codec.errors import TablesError
 
 Matrix = NDArray[np.float64]
 
-DAMPING = 0.2
+DAMPING = 0.1
 """Share of each H_kk that is taken to be unlike what the metric, a mean over some frames, tells of the others: the less
 is trusted, the less do errors lean on each other."""
 

@@ -73,10 +73,7 @@ class Packet:
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """Return the packet in ``data``; :class:`PacketError` for anything but an intact one of this version."""
-        if len(data) < HEADER_SIZE:
-            raise PacketError(f"A packet of {len(data)} bytes is cut off: its header has {HEADER_SIZE}.")
-        if len(data) > MAX_PACKET_SIZE:
-            raise PacketError(f"A packet of {len(data)} bytes is none of a face: they have at most {MAX_PACKET_SIZE}.")
+        check_size(data, HEADER_SIZE)
         first, avatar_id, sequence, timestamp, checksum = _HEADER.unpack_from(data)
         packet = cls(FrameHeader(avatar_id, sequence, timestamp, bool(first & _PRESENT)), bytes(data[HEADER_SIZE:]))
         version, flags = first >> 4, first & 0xF
@@ -98,6 +95,14 @@ class Packet:
 
     def _checksum(self) -> int:
         return binascii.crc_hqx(self._pack(0)[: HEADER_SIZE - 2] + self.payload, 0xFFFF)
+
+
+def check_size(data: bytes, header_size: int) -> None:
+    """Raise :class:`PacketError` where ``data`` is too short for a header of so many bytes, or too long."""
+    if len(data) < header_size:
+        raise PacketError(f"A packet of {len(data)} bytes is cut off: its header has {header_size}.")
+    if len(data) > MAX_PACKET_SIZE:
+        raise PacketError(f"A packet of {len(data)} bytes is none of a face: they have at most {MAX_PACKET_SIZE}.")
 
 
 def short_id(avatar_id: bytes) -> bytes:

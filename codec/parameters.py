@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from codec.errors import CodecError, FaceStateError
+from codec.errors import CodecError, FaceStateError, PacketError
 from codec.face_state import MAX_TORSO_SIZE, MIN_TORSO_SIZE, FaceState, HeadPose
 from codec.rotation import matrix_to_rotation_vector, rotation_vector_to_matrix
 
@@ -19,6 +19,9 @@ POSE_SIZE = 6
 """Parameters of a pose: rotation vector, picture-plane offsets, log depth."""
 
 MAX_EXPRESSION_SIZE = 128
+
+_LARGEST_TURN = np.pi + 0.05
+"""Radians: half a turn and its rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,12 @@ def pose_from_parameters(parameters: NDArray[np.float64]) -> HeadPose:
         rotation_vector_to_matrix(parameters[:3]).astype(np.float32),
         translation.astype(np.float32),
     )
+
+
+def check_turn(parameters: NDArray[np.float64]) -> None:
+    """Raise :class:`PacketError` where parameters (D,) turn the head by more than half a turn."""
+    if np.linalg.norm(parameters[:3]) > _LARGEST_TURN:
+        raise PacketError("A packet turns the head by more than half a turn: no encoder makes that.")
 
 
 def state_from_parameters(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from codec.frame_record import GAPS, FrameClock, FrameRecord
 from codec.operating_point import NORMAL, OPERATING_POINTS, OperatingPoint
+from codec.path_search import PATHS
 from codec.post_filter import PostFilter
 from codec.predicted_frame import encode_frame, unchanged
 from codec.prediction import SUBDIVISION, PredictionTables
@@ -66,7 +67,8 @@ def _coded(
             predicted, record = newest.values, replace(newest, sequence=sequence)
         else:
             predicted = tables.predict(number, gap, newest.values, before.values)
-            _, record = encode_frame(tables, number, sequence, target, newest.clock.expected(gap), newest, before)
+            due = newest.clock.expected(gap)
+            _, record = encode_frame(tables, number, sequence, target, due, newest, before, PATHS)
         known.append(np.concatenate((records[-1].values - record.values, record.values - predicted)))
         errors.append(target - record.values)
         records.append(record)

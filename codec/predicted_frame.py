@@ -1,7 +1,8 @@
-"""Predicted frames <-> payloads: residuals of the time stamp and of the D numbers, entropy-coded."""
+"""Predicted frames <-> symbols: residuals of the time stamp and of the D numbers, each with its frequency table."""
 
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from codec.entropy import LENGTH_UNITS, EntropyError, ResidualTable, SymbolDecod
 from codec.errors import PacketError
 from codec.frame_record import TIMESTAMP_MODULUS, FrameClock, FrameRecord
 from codec.operating_point import OPERATING_POINTS
+from codec.path_search import best_path
 from codec.prediction import SUBDIVISION, PredictionTables
 from codec.table_fitting import WEIGHT_BITS
 
@@ -30,6 +32,33 @@ UNFILTERED_BIT_WORTH: Final = (1, 5)
 _HALF = 1 << (WEIGHT_BITS - 1)
 
 
+@dataclass(frozen=True, slots=True)
+class FrameSymbols:
+    """What is coded of a predicted frame."""
+
+    residuals: tuple[int, ...]
+    """Of the time stamp, ms, then of the D numbers, steps; without those where nothing has changed."""
+    tables: tuple[ResidualTable, ...] = field(repr=False)
+    """Under which each is coded."""
+
+    def write(self, coder: SymbolEncoder) -> None:
+        """Append them to what ``coder`` has."""
+        for table, residual in zip(self.tables, self.residuals, strict=True):
+            coder.put(table, residual)
+
+    @property
+    def payload(self) -> bytes:
+        """The shortest bytes that decode to them alone."""
+        coder = SymbolEncoder()
+        self.write(coder)
+        return coder.finish()
+
+    @classmethod
+    def of_time(cls, clock: FrameClock, late: int) -> Self:
+        """Return those of a frame in which nothing has changed."""
+        return cls((late,), (table_for(clock.spread),))
+
+
 def step_units(point: int) -> int:
     """Return the units of a step at an operating point."""
     return OPERATING_POINTS[point].halves * SUBDIVISION // 2
@@ -43,8 +72,9 @@ def encode_frame(
     timestamp: int,
     newest: FrameRecord,
     before: FrameRecord | None,
-) -> tuple[bytes, FrameRecord]:
-    """Return the payload of a frame, and the frame as the receiver will have it.
+    paths: int = 1,
+) -> tuple[FrameSymbols, FrameRecord]:
+    """Return the symbols of a frame, and the frame as the receiver will have it.
 
     Args:
         tables: of the avatar.
@@ -54,16 +84,96 @@ def encode_frame(
         timestamp: 0..65535 ms.
         newest: the reference.
         before: the frame before it, or None.
+        paths: that rounding follows at a time, see `codec.path_search`.
+    """
+    gap = sequence - newest.sequence
+    known = (newest.values, None if before is None else before.values)
+    predicted = tables.predict(point, gap, *known)
+    step = step_units(point)
+    residual_tables = tables.residual_tables(point, gap, *known)
+    worth = UNFILTERED_BIT_WORTH if tables.post_filter is None else BIT_WORTH
+    if paths > 1:
+        residuals, values = best_path(tables, predicted, target, step, residual_tables, worth, paths)
+    else:
+        residuals, values = _one_by_one(tables, predicted, target, step, residual_tables, worth)
+    late = newest.clock.residual(gap, timestamp)
+    symbols = FrameSymbols((late, *residuals), (table_for(newest.clock.spread), *residual_tables))
+    return symbols, FrameRecord(sequence, newest.clock.advanced(gap, late), values, point)
+
+
+def unchanged(point: int, target: NDArray[np.int64], newest: FrameRecord) -> bool:
+    """Return whether every number of ``target`` (D,) is within the dead zone of what it was in the reference."""
+    share, whole = DEAD_ZONE
+    return bool((whole * np.abs(target - newest.values) <= share * step_units(point)).all())
+
+
+def encode_held(sequence: int, timestamp: int, newest: FrameRecord) -> tuple[FrameSymbols, FrameRecord]:
+    """Return the symbols of a frame in which nothing has changed, and the frame as the receiver will have it."""
+    gap = sequence - newest.sequence
+    late = newest.clock.residual(gap, timestamp)
+    return FrameSymbols.of_time(newest.clock, late), _held(sequence, gap, late, newest)
+
+
+def decode_held(coder: SymbolDecoder, sequence: int, newest: FrameRecord) -> tuple[FrameSymbols, FrameRecord]:
+    """Return the symbols of such a frame and the frame; :class:`PacketError` where the time is none that is sent."""
+    gap = sequence - newest.sequence
+    late = _decode_time(coder, gap, newest.clock)
+    return FrameSymbols.of_time(newest.clock, late), _held(sequence, gap, late, newest)
+
+
+def decode_frame(
+    coder: SymbolDecoder,
+    tables: PredictionTables,
+    point: int,
+    sequence: int,
+    newest: FrameRecord,
+    before: FrameRecord | None,
+) -> tuple[FrameSymbols, FrameRecord, NDArray[np.int64]]:
+    """Return the symbols that ``coder`` has next, the frame that they tell, and how its numbers (D,) were predicted.
+
+    The other arguments are those of :func:`encode_frame`. Whether an encoder would have written these very bytes is not
+    looked at.
+
+    Raises:
+        PacketError: they are no frame.
     """
     gap = sequence - newest.sequence
     known = (newest.values, None if before is None else before.values)
     predicted = tables.predict(point, gap, *known)
     step = step_units(point)
     values = predicted.copy()
-    errors = np.zeros(tables.layout.size, np.int64)
     residuals = []
     residual_tables = tables.residual_tables(point, gap, *known)
-    worth = UNFILTERED_BIT_WORTH if tables.post_filter is None else BIT_WORTH
+    late = _decode_time(coder, gap, newest.clock)
+    for index, table in enumerate(residual_tables):
+        base = tables.within(index, int(predicted[index]), values[:index] - predicted[:index])
+        residual = _get(coder, table)
+        value = base + residual * step
+        if not tables.lowest[index] <= value <= tables.highest[index]:
+            raise PacketError("A packet is damaged: it holds a number out of range.")
+        residuals.append(residual)
+        values[index] = value
+    symbols = FrameSymbols((late, *residuals), (table_for(newest.clock.spread), *residual_tables))
+    return symbols, FrameRecord(sequence, newest.clock.advanced(gap, late), values, point), predicted
+
+
+def alone_record(sequence: int, timestamp: int, values: NDArray[np.int64]) -> FrameRecord:
+    """Return the record of a frame that was coded alone."""
+    return FrameRecord(sequence, FrameClock(timestamp), values)
+
+
+def _one_by_one(
+    tables: PredictionTables,
+    predicted: NDArray[np.int64],
+    target: NDArray[np.int64],
+    step: int,
+    residual_tables: Sequence[ResidualTable],
+    worth: tuple[int, int],
+) -> tuple[list[int], NDArray[np.int64]]:
+    """Return what :func:`codec.path_search.best_path` does, with each number rounded as is best for itself."""
+    values = predicted.copy()
+    errors = np.zeros_like(values)
+    residuals = []
     for index, table in enumerate(residual_tables):
         base = tables.within(index, int(predicted[index]), values[:index] - predicted[:index])
         owed = (int(tables.feedback[index, :index] @ errors[:index]) + _HALF) >> WEIGHT_BITS
@@ -73,85 +183,7 @@ def encode_frame(
         residuals.append(residual)
         values[index] = base + residual * step
         errors[index] = values[index] - target[index]
-    late = newest.clock.residual(gap, timestamp)
-    record = FrameRecord(sequence, newest.clock.advanced(gap, late), values, point)
-    return _payload(newest.clock, late, residual_tables, residuals), record
-
-
-def unchanged(point: int, target: NDArray[np.int64], newest: FrameRecord) -> bool:
-    """Return whether every number of ``target`` (D,) is within the dead zone of what it was in the reference."""
-    share, whole = DEAD_ZONE
-    return bool((whole * np.abs(target - newest.values) <= share * step_units(point)).all())
-
-
-def encode_held(sequence: int, timestamp: int, newest: FrameRecord) -> tuple[bytes, FrameRecord]:
-    """Return the payload of a frame in which nothing has changed, and the frame as the receiver will have it."""
-    gap = sequence - newest.sequence
-    late = newest.clock.residual(gap, timestamp)
-    coder = SymbolEncoder()
-    coder.put(table_for(newest.clock.spread), late)
-    return coder.finish(), FrameRecord(sequence, newest.clock.advanced(gap, late), newest.values, newest.point)
-
-
-def decode_held(sequence: int, payload: bytes, newest: FrameRecord) -> FrameRecord:
-    """Return the frame in such a payload; :class:`PacketError` unless it is exactly what an encoder makes."""
-    gap = sequence - newest.sequence
-    try:
-        late = SymbolDecoder(payload).get(table_for(newest.clock.spread))
-    except EntropyError:
-        raise PacketError("A packet is damaged: no encoder makes its payload.") from None
-    timestamp = (newest.clock.expected(gap) + late) % TIMESTAMP_MODULUS
-    again, record = encode_held(sequence, timestamp, newest)
-    if again != payload:
-        raise PacketError("A packet is damaged: its payload is not the shortest for what it says.")
-    return record
-
-
-def decode_frame(
-    tables: PredictionTables,
-    point: int,
-    sequence: int,
-    payload: bytes,
-    newest: FrameRecord,
-    before: FrameRecord | None,
-) -> tuple[FrameRecord, NDArray[np.int64]]:
-    """Return the frame in a payload, and its numbers (D,) as they were predicted in time.
-
-    The arguments are those of :func:`encode_frame`.
-
-    Raises:
-        PacketError: the payload is not exactly what an encoder makes.
-    """
-    gap = sequence - newest.sequence
-    known = (newest.values, None if before is None else before.values)
-    predicted = tables.predict(point, gap, *known)
-    step = step_units(point)
-    values = predicted.copy()
-    residuals = []
-    residual_tables = tables.residual_tables(point, gap, *known)
-    coder = SymbolDecoder(payload)
-    try:
-        late = coder.get(table_for(newest.clock.spread))
-        for index, table in enumerate(residual_tables):
-            base = tables.within(index, int(predicted[index]), values[:index] - predicted[:index])
-            residual = coder.get(table)
-            value = base + residual * step
-            if not tables.lowest[index] <= value <= tables.highest[index]:
-                raise PacketError("A packet is damaged: it holds a number out of range.")
-            residuals.append(residual)
-            values[index] = value
-    except EntropyError:
-        raise PacketError("A packet is damaged: no encoder makes its payload.") from None
-    if late != newest.clock.residual(gap, (newest.clock.expected(gap) + late) % TIMESTAMP_MODULUS):
-        raise PacketError("A packet is damaged: its time is out of range.")
-    if _payload(newest.clock, late, residual_tables, residuals) != payload:
-        raise PacketError("A packet is damaged: its payload is not the shortest for what it says.")
-    return FrameRecord(sequence, newest.clock.advanced(gap, late), values, point), predicted
-
-
-def alone_record(sequence: int, timestamp: int, values: NDArray[np.int64]) -> FrameRecord:
-    """Return the record of a frame that was coded alone."""
-    return FrameRecord(sequence, FrameClock(timestamp), values)
+    return residuals, values
 
 
 def _rounded(distance: int, step: int, table: ResidualTable, worth: tuple[int, int]) -> int:
@@ -169,9 +201,20 @@ def _rounded(distance: int, step: int, table: ResidualTable, worth: tuple[int, i
     return min(candidates, key=burden)
 
 
-def _payload(clock: FrameClock, late: int, tables: Sequence[ResidualTable], residuals: Sequence[int]) -> bytes:
-    coder = SymbolEncoder()
-    coder.put(table_for(clock.spread), late)
-    for table, residual in zip(tables, residuals, strict=True):
-        coder.put(table, residual)
-    return coder.finish()
+def _held(sequence: int, gap: int, late: int, newest: FrameRecord) -> FrameRecord:
+    return FrameRecord(sequence, newest.clock.advanced(gap, late), newest.values, newest.point)
+
+
+def _decode_time(coder: SymbolDecoder, gap: int, clock: FrameClock) -> int:
+    """Return the residual of the time stamp of the frame ``gap`` frames after the one of ``clock``."""
+    late = _get(coder, table_for(clock.spread))
+    if late != clock.residual(gap, (clock.expected(gap) + late) % TIMESTAMP_MODULUS):
+        raise PacketError("A packet is damaged: its time is out of range.")
+    return late
+
+
+def _get(coder: SymbolDecoder, table: ResidualTable) -> int:
+    try:
+        return coder.get(table)
+    except EntropyError:
+        raise PacketError("A packet is damaged: no encoder makes its payload.") from None

@@ -1,4 +1,6 @@
-"""The packet of a frame that is predicted from others: three bytes and what was unforeseen.
+"""The packet of a frame that is predicted from others, with a long header: three bytes and what was unforeseen.
+
+It goes to peers that do not know short ones (:mod:`codec.short_packet`).
 
 The first 24 bits, most significant first::
 
@@ -30,7 +32,7 @@ from typing import Final, Self
 from codec.errors import PacketError
 from codec.frame_record import GAPS, FrameRecord
 from codec.operating_point import OPERATING_POINTS
-from codec.packet import MAX_PACKET_SIZE, SEQUENCE_MODULUS
+from codec.packet import SEQUENCE_MODULUS, check_size
 
 HEADER_SIZE: Final = 3
 SHORT_SEQUENCE_MODULUS: Final = 64
@@ -141,10 +143,7 @@ class PredictedPacket:
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """Return the packet in ``data``, its checksum not looked at; :class:`PacketError` for anything malformed."""
-        if len(data) < HEADER_SIZE:
-            raise PacketError(f"A packet of {len(data)} bytes is cut off: its header has {HEADER_SIZE}.")
-        if len(data) > MAX_PACKET_SIZE:
-            raise PacketError(f"A packet of {len(data)} bytes is none of a face: they have at most {MAX_PACKET_SIZE}.")
+        check_size(data, HEADER_SIZE)
         if not is_predicted(data):
             raise PacketError("A packet is damaged: its first byte is that of none.")
         bits = int.from_bytes(data[:HEADER_SIZE], "big")

@@ -23,6 +23,7 @@ from codec.backdrop import decode_backdrop
 from codec.decoder import FrameDecoder
 from codec.encoder import FrameEncoder
 from codec.packet import Packet
+from codec.path_search import PATHS
 from codec.prediction import PredictionTables
 from codec.tables import CodecTables
 
@@ -94,7 +95,7 @@ class OurCodec:
 
     def encode(self, frames: Frames, fps: float) -> Coded:
         """Track, embed, quantise and entropy-code every frame into the packet that a call would send."""
-        encoder = FrameEncoder(self.tables, self.avatar.digest, prediction=self.prediction)
+        encoder = FrameEncoder(self.tables, self.avatar.digest, prediction=self.prediction, short=True, paths=PATHS)
         acknowledgements = DelayedAcknowledgements(DELAY)
         packets, backdrops = [], []
         with (
@@ -109,7 +110,7 @@ class OurCodec:
                 state = tracker.track(image, now)
                 packet = encoder.encode(state)
                 packets.append(bytes(packet))
-                acknowledgements.arrived(encoder.sequence - 1, now, isinstance(packet, Packet))
+                acknowledgements.arrived([encoder.sequence - 1], now, isinstance(packet, Packet))
                 if watcher.due(now) and (backdrop := watcher.look(image, now)) is not None:
                     backdrops.append((index, json.dumps(backdrop_message(backdrop)).encode()))
                 progress.update(index + 1)
@@ -118,7 +119,7 @@ class OurCodec:
     def decode(self, coded: Coded, size: int) -> Frames:
         """Render what each packet says, at any size."""
         self.avatar.prepare()
-        decoder = FrameDecoder(self.tables, self.avatar.digest, prediction=self.prediction)
+        decoder = FrameDecoder(self.tables, self.avatar.digest, prediction=self.prediction, short=True)
         frames = np.empty((len(coded.packets), size, size, 3), np.uint8)
         now, told = 0.0, dict(coded.seldom)
         self.avatar.show_enrolled()

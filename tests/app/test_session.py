@@ -96,12 +96,12 @@ def test_what_does_not_fit_is_found_by_both_sides(change, words):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({}, Agreement(prediction=True, bundles=True, backdrop=True)),
-        ({"prediction": b""}, Agreement(prediction=False, bundles=True, backdrop=True)),
-        ({"capabilities": frozenset()}, Agreement(prediction=True, bundles=False, backdrop=False)),
+        ({}, Agreement(prediction=True, bundles=True, short=True, backdrop=True)),
+        ({"prediction": b""}, Agreement(prediction=False, bundles=True, short=True, backdrop=True)),
+        ({"capabilities": frozenset()}, Agreement(prediction=True, bundles=False, short=False, backdrop=False)),
         (
             {"capabilities": frozenset({"bundles", "telepathy"})},
-            Agreement(prediction=True, bundles=True, backdrop=False),
+            Agreement(prediction=True, bundles=True, short=False, backdrop=False),
         ),
     ],
 )

@@ -15,6 +15,7 @@ from codec.post_filter import PostFilter
 from codec.prediction import CLASSES, GROUPS, PointTables, PredictionTables
 from codec.prediction_fitting import fit_prediction
 from codec.quantiser import STEP_SCALE
+from codec.short_packet import ShortPacket
 from tests.codec.faces import AVATAR, face_states, fitted_tables, literal_tables
 
 
@@ -74,11 +75,24 @@ def literal_prediction(cross=None, post_filter=None):
     return PredictionTables(quantiser, centres, innovation, feedback, points, cross, post_filter)
 
 
-def call(tables=None, prediction=None, sequence=0, carried=0.0):
-    """Return both ends of one; by default no rounding error is carried on, so that each frame tells of itself."""
+def call(tables=None, prediction=None, sequence=0, carried=0.0, short=False):
+    """Return both ends of one, with long headers or short packets.
+
+    By default no rounding error is carried on, so that each frame tells of itself.
+    """
     tables, prediction = tables or fitted_tables(), prediction or fitted_prediction()
-    encoder = FrameEncoder(tables, AVATAR, sequence=sequence, prediction=prediction, carried=carried)
-    return encoder, FrameDecoder(tables, AVATAR, prediction=prediction)
+    encoder = FrameEncoder(tables, AVATAR, sequence=sequence, prediction=prediction, carried=carried, short=short)
+    return encoder, FrameDecoder(tables, AVATAR, prediction=prediction, short=short)
+
+
+def gap_of(packet):
+    """Return how many frames the reference of a predicted frame lies back."""
+    return packet.gap if isinstance(packet, ShortPacket) else packet.header.gap
+
+
+def order_of(packet):
+    """Return how the reference of a predicted frame is used."""
+    return packet.frames[0].order if isinstance(packet, ShortPacket) else packet.header.order
 
 
 def same_record(encoder, decoder):

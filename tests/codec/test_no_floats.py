@@ -8,12 +8,22 @@ import pytest
 import codec
 
 FOLDER = Path(codec.__path__[0])
-WHOLE = ("cross_prediction", "frame_record", "linear_terms", "post_filter", "predicted_frame", "predicted_packet")
+WHOLE = (
+    "cross_prediction",
+    "frame_record",
+    "linear_terms",
+    "path_search",
+    "post_filter",
+    "predicted_frame",
+    "predicted_packet",
+)
 FUNCTIONS = {
     "prediction": {"predict", "residual_tables", "within", "shown", "units_of_symbols"},
     "adaptive": {"table_for", "updated_mean", "_laplace_frequencies", "_geometric"},
     "encoder": {"encode_symbols"},
     "decoder": {"decode_symbols"},
+    "short_packet": {"__bytes__", "payload", "checksum", "write", "read", "of", "parse", "joined", "_first_byte"},
+    "predicted_decoding": {"decode_long", "decode_short", "_references", "_before", "_frame"},
 }
 
 

@@ -241,20 +241,25 @@ class BeforeAWall(SmallAvatar):
         self.backdrops.append(difference)
 
 
+def able_to(receiver, *capabilities):
+    """Have the receiver say in its hello that it can do this and no more."""
+    plain = receiver._handshake
+
+    def handshake(fingerprints):
+        made = plain(fingerprints)
+        made._hello = replace(made._hello, capabilities=frozenset(capabilities))
+        return made
+
+    receiver._handshake = handshake
+
+
 @pytest.mark.parametrize("takes", [True, False])
 async def test_what_is_behind_the_person_is_told_to_whoever_takes_it(server, takes):
     avatar, wall = BeforeAWall(), NewWall()
     receiver = make_receiver(avatar)
     sender = Sender(avatar, TrackedFace(Clip(), Tracker(), backdrop=BackdropFollower(wall.opened)))
     if not takes:
-        plain = receiver._handshake
-
-        def handshake(fingerprints):
-            made = plain(fingerprints)
-            made._hello = replace(made._hello, capabilities=frozenset({BUNDLES}))
-            return made
-
-        receiver._handshake = handshake
+        able_to(receiver, BUNDLES)
     await call(server, sender, receiver, None)
     assert receiver.packets_damaged == 0
     assert len(avatar.backdrops) == takes
@@ -439,14 +444,7 @@ async def test_a_receiver_that_neither_predicts_nor_takes_bundles_is_sent_what_i
     states, messages = wandering_states(), []
     receiver = make_receiver(SmallAvatar(predicted=False))
     sender = Sender(SmallAvatar(), recorded(states))
-    plain = receiver._handshake
-
-    def handshake(fingerprints):
-        made = plain(fingerprints)
-        made._hello = replace(made._hello, capabilities=frozenset())
-        return made
-
-    receiver._handshake = handshake
+    able_to(receiver)
     take = receiver._take
     receiver._take = lambda peer, data, late=False: (messages.append(data), take(peer, data, late))
     received, _, frames = await call(server, sender, receiver, 3.0, Impairment(loss=0.1))
@@ -456,6 +454,25 @@ async def test_a_receiver_that_neither_predicts_nor_takes_bundles_is_sent_what_i
     assert len(messages) > 40
     # Each is one packet of a frame coded alone.
     assert {data[0] >> 4 for data in messages} == {2}
+
+
+@pytest.mark.parametrize("knows", [True, False])
+async def test_predicted_frames_go_in_short_packets_to_whoever_knows_those(server, knows):
+    messages, receiver = [], make_receiver(SmallAvatar())
+    sender = Sender(SmallAvatar(), recorded(wandering_states()), point=THRIFTY)
+    if not knows:
+        able_to(receiver, BUNDLES)
+    take = receiver._take
+    receiver._take = lambda peer, data, late=False: (messages.append(data), take(peer, data, late))
+    received, _, frames = await call(server, sender, receiver, 4.0)
+    assert received.farewell
+    assert frames
+    assert receiver.packets_damaged == 0
+    assert receiver._decoder.short == sender._encoder.short == knows
+    # Two frames a message: together in a packet, or each in its own.
+    kinds = [data[0] >> 5 for data in messages]
+    assert kinds.count(2) <= 1 if knows else kinds.count(2) > 10
+    assert sum(kind >= 4 for kind in kinds) > 10 if knows else True
 
 
 async def test_the_delay_follows_the_jitter_and_shrinks_again(server):
@@ -496,24 +513,37 @@ async def test_the_way_of_sending_changes_without_a_break_in_the_picture(server)
 
     class Changing:
         def plan(self, link, fps, now):
-            assert 20.0 < fps < 30.0
+            assert 12.0 < fps < 30.0
             taken.append(plans[len(taken) // 3 % len(plans)])
             return taken[-1]
 
-    avatar = SmallAvatar()
-    receiver, sender = make_receiver(avatar), Sender(avatar, recorded(wandering_states()))
+    avatar, states = SmallAvatar(), wandering_states()
+    receiver, sender = make_receiver(avatar), Sender(avatar, recorded(states))
     sender._policy = Changing()
     _, _, frames = await call(server, sender, receiver, 7.0)
     assert set(taken) == set(plans)
     assert receiver.packets_damaged == 0
     figures = receiver.meter.summary()
     assert figures["frames_received"] >= figures["frames_sent"] - 4
-    # Of the thriftiest, four frames make 0.32 s; nothing is held for longer than that, nor shown backwards.
-    times = np.array([frame.capture_time for frame in frames])
+    # Of the thriftiest, four frames make 0.32 s; nothing is held for longer than that while the renderer goes on, nor
+    # shown backwards.
+    times, begun = (np.array([getattr(frame, name) for frame in frames]) for name in ("capture_time", "begun"))
     assert (np.diff(times) >= 0.0).all()
-    assert np.diff(times).max() < 0.34
+    assert (np.diff(times) - np.diff(begun)).max() < 0.34
+    # What is seen is what the face did about then.
     levels = np.array([frame.image[0, 0, 0] for frame in frames], float)
-    assert np.abs(np.diff(levels)).max() < 20.0
+    assert distance_from(states, times - times[0], levels).max() < 12.0
+
+
+def distance_from(states, times, levels, reach=0.1):
+    """Return how far shown grey levels are from what ``states`` show within ``reach`` s, at the offset that fits."""
+    truth = np.array([128 + 20 * state.expression[0] for state in states])
+    around = np.linspace(-reach, reach, 11)
+    distances = []
+    for offset in np.arange(0.0, 1.0, 0.02):
+        wanted = np.interp(times[:, None] + offset + around, np.arange(len(truth)) / 25.0, truth)
+        distances.append(np.maximum(np.maximum(wanted.min(1) - levels, levels - wanted.max(1)), 0.0))
+    return min(distances, key=np.mean)
 
 
 async def test_in_its_thrifty_way_a_call_takes_half_of_the_wire(server):

@@ -37,8 +37,10 @@ TINY_TORSO = TorsoFieldShape(resolution=4)
 def packet_seeds() -> list[bytes]:
     """Return packets one by one, four in a row, and in messages."""
     framed = [bytes([mend, len(data)]) + data for data in packets() for mend in (0, 1)]
-    messages = [bytes(Message(tuple(packets()[first : first + 3]))) for first in (0, 4)]
-    return [*framed, b"".join(framed[:8:2]), b"".join(framed[1:8:2]), *messages]
+    short = [bytes([mend, len(data)]) + data for data in packets(short=True) for mend in (2, 3)]
+    messages = [bytes(Message(tuple(packets(short=kind)[first : first + 3]))) for first in (0, 4) for kind in (0, 1)]
+    rows = [b"".join(kind[mend:8:2]) for kind in (framed, short) for mend in (0, 1)]
+    return [*framed, *short, *rows, *messages]
 
 
 def recording_seeds() -> list[bytes]:

@@ -15,9 +15,10 @@ import numpy as np
 
 from codec.decoder import FrameDecoder
 from codec.encoder import FrameEncoder
-from codec.errors import PacketError
 from codec.face_state import FaceState
+from codec.message import Bundler
 from codec.operating_point import OPERATING_POINTS
+from codec.packet import Packet
 from codec.prediction import PredictionTables
 from codec.tables import CodecTables
 
@@ -51,7 +52,7 @@ class SoakFigures:
     doubled: int = 0
     damaged: int = 0
     damaged_taken: int = 0
-    """Of those, taken for right: the checksum of a predicted packet has 12 bits, so that one of 4096 passes."""
+    """Of those, taken for right: the checksum of a short packet has 8 bits, so that one of 256 passes at most."""
     replayed: int = 0
     """Packets of three hours before."""
     replayed_taken: int = 0
@@ -74,9 +75,10 @@ class Soak:
         self.figures = SoakFigures()
         self._random, self._noise = random.Random(seed), np.random.default_rng(seed)
         self._states = states
-        self._encoder = FrameEncoder(tables, AVATAR, prediction=prediction)
-        self._decoder = FrameDecoder(tables, AVATAR, prediction=prediction)
-        self._under_way: list[tuple[float, int, bytes]] = []
+        self._encoder = FrameEncoder(tables, AVATAR, prediction=prediction, short=True)
+        self._decoder = FrameDecoder(tables, AVATAR, prediction=prediction, short=True)
+        self._bundler = Bundler()
+        self._under_way: list[tuple[float, tuple[int, ...], bytes]] = []
         self._heard: list[tuple[float, int]] = []
         self._old: deque[tuple[int, bytes]] = deque()
         self._newest = -1
@@ -101,25 +103,29 @@ class Soak:
         self._delay = draw.choice([0.02, 0.08, 0.2, 0.5])
         self._jitter = draw.choice([0.0, 0.0, 0.05, 0.15])
         self._encoder.point = draw.choice(OPERATING_POINTS)
+        self._together = draw.choice([1, 1, 2, 3])
 
     def _send(self, index: int, now: float) -> None:
         figures, draw = self.figures, self._random
         while self._heard and self._heard[0][0] <= now:
             self._encoder.acknowledge((heapq.heappop(self._heard)[1],))
         sequence = self._encoder.sequence
-        data = bytes(self._encoder.encode(self._state(index, now)))
+        packet = self._encoder.encode(self._state(index, now), self._bundler.along)
         figures.frames += 1
-        figures.alone += data[0] < 0x80
-        if index % SPELL < KEPT and len(self._old) < OLD // SPELL * KEPT + KEPT:
-            self._old.append((index, data))
-        if draw.random() < self._loss:
-            figures.lost += 1
-        else:
-            for _ in range(1 + (draw.random() < 0.02)):
-                arrival = now + 0.5 * self._delay + self._jitter * draw.random()
-                heapq.heappush(self._under_way, (arrival, sequence, data))
-        if draw.random() < 0.01:
-            self._damage(data, now)
+        figures.alone += isinstance(packet, Packet)
+        urgent = self._encoder.waits_for(packet)
+        message = self._bundler.add(sequence, packet, urgent=urgent, frames=self._together, repeats=0)
+        if message is not None:
+            if index % SPELL < KEPT and len(self._old) < OLD // SPELL * KEPT + KEPT:
+                self._old.append((index, message.data))
+            if draw.random() < self._loss:
+                figures.lost += message.new
+            else:
+                for _ in range(1 + (draw.random() < 0.02)):
+                    arrival = now + 0.5 * self._delay + self._jitter * draw.random()
+                    heapq.heappush(self._under_way, (arrival, message.frames, message.data))
+            if draw.random() < 0.01:
+                self._damage(message.data, now)
         if self._old and index - self._old[0][0] >= OLD:
             self._replay(self._old.popleft()[1], now)
         while self._under_way and self._under_way[0][0] <= now:
@@ -133,27 +139,32 @@ class Soak:
         present = index % 5000 < 4900
         return replace(state, expression=state.expression + stir, timestamp=now + late, present=present)
 
-    def _take(self, arrival: float, sequence: int, data: bytes, now: float) -> None:
+    def _take(self, arrival: float, sequences: tuple[int, ...], data: bytes, now: float) -> None:
         figures = self.figures
-        figures.reordered += sequence < self._newest
-        figures.doubled += sequence == self._newest
-        self._newest = max(self._newest, sequence)
-        try:
-            state = self._decoder.decode(data, now)
-        except PacketError:
-            figures.refused += 1
-            self._encoder.forget()
+        figures.reordered += sequences[-1] < self._newest
+        figures.doubled += sequences[-1] == self._newest
+        self._newest = max(self._newest, sequences[-1])
+        frames, refused = self._decoder.decode_message(data, now)
+        if refused:
+            figures.refused += refused
+            self._forget()
             return
-        sent, received = self._encoder.record(sequence), self._decoder.record(self._decoder.sequence)
-        agree = self._decoder.sequence == sequence
-        if state.present:
-            agree = agree and sent is not None and received is not None
-            if sent is not None and received is not None:
-                agree = agree and sent.clock == received.clock and bool((sent.values == received.values).all())
-        figures.applied += agree
-        figures.disagreed += not agree
-        if agree and self._random.random() < self._hearing:
-            heapq.heappush(self._heard, (now + 0.5 * self._delay, sequence))
+        for number, state in frames:
+            sent, received = self._encoder.record(number), self._decoder.record(number)
+            agree = number in sequences
+            if state.present:
+                agree = agree and sent is not None and received is not None
+                if sent is not None and received is not None:
+                    agree = agree and sent.clock == received.clock and bool((sent.values == received.values).all())
+            figures.applied += agree
+            figures.disagreed += not agree
+            if agree and self._random.random() < self._hearing:
+                heapq.heappush(self._heard, (now + 0.5 * self._delay, number))
+
+    def _forget(self) -> None:
+        """Predict from nothing that was sent so far, and send nothing that was."""
+        self._encoder.forget()
+        self._bundler = Bundler()
 
     def _damage(self, data: bytes, now: float) -> None:
         hostile = bytearray(data)
@@ -169,10 +180,8 @@ class Soak:
         self.figures.replayed_taken += self._passes(data, now)
 
     def _passes(self, data: bytes, now: float) -> bool:
-        try:
-            self._decoder.decode(data, now)
-        except PacketError:
-            return False
-        # What both sides have is not the same any more.
-        self._encoder.forget()
-        return True
+        frames, _ = self._decoder.decode_message(data, now)
+        if frames:
+            # What both sides have is not the same any more.
+            self._forget()
+        return bool(frames)

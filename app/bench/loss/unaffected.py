@@ -68,7 +68,7 @@ def unaffected_figures(footage: Footage) -> dict[str, float]:
 def _packets(footage: Footage, start: float) -> Iterator[Arrival]:
     """Yield when each packet is sent, and the packet; the receiver has acknowledged what is 0.12 s old."""
     encoder = FrameEncoder(
-        footage.tables, footage.digest, sequence=SEQUENCE_MODULUS - WRAP_AT, prediction=footage.prediction
+        footage.tables, footage.digest, sequence=SEQUENCE_MODULUS - WRAP_AT, prediction=footage.prediction, short=True
     )
     for index in range(FRAMES):
         if index > 3:
@@ -80,7 +80,7 @@ def _packets(footage: Footage, start: float) -> Iterator[Arrival]:
 
 def _shown(footage: Footage, arrivals: list[Arrival]) -> tuple[list[FaceState], int]:
     """Return the face on show at each picture of the call's last nine tenths, and how many packets were refused."""
-    decoder = FrameDecoder(footage.tables, footage.digest, prediction=footage.prediction)
+    decoder = FrameDecoder(footage.tables, footage.digest, prediction=footage.prediction, short=True)
     buffer = PlayoutBuffer(footage.tables.rest_state(0.0))
     pending, shown, refused = sorted(arrivals, reverse=True), [], 0
     for picture in range(round(FRAMES / footage.fps / PICTURE)):

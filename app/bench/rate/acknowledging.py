@@ -1,10 +1,11 @@
 """Acknowledgements of a network that is not there: frames are known to be delivered some time later."""
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 EVERY: Final = 2
-"""Frames for each acknowledgement, as SCTP sends one for every second packet."""
+"""Messages for each acknowledgement, as SCTP sends one for every second packet."""
 
 
 class DelayedAcknowledgements:
@@ -12,23 +13,25 @@ class DelayedAcknowledgements:
 
     >>> acknowledgements = DelayedAcknowledgements(0.12)
     >>> for sequence in range(3):
-    ...     acknowledgements.arrived(sequence, 0.04 * sequence)
+    ...     acknowledgements.arrived([sequence], 0.04 * sequence)
     >>> acknowledgements.heard(0.15), acknowledgements.heard(0.17)
     ([], [0, 1])
     """
 
     def __init__(self, delay: float, every: int = EVERY) -> None:
-        """``delay``: seconds from sending a frame to hearing of it, when it is told of at once."""
+        """``delay``: seconds from sending a message to hearing of it, when it is told of at once."""
         self._delay, self._every = delay, every
         self._untold: list[int] = []
+        self._messages = 0
         self._under_way: deque[tuple[float, list[int]]] = deque()
 
-    def arrived(self, sequence: int, now: float, alone: bool = False) -> None:
-        """Note a frame that was sent at ``now`` and arrives; one coded ``alone`` is told of at once."""
-        self._untold.append(sequence)
-        if alone or len(self._untold) >= self._every:
+    def arrived(self, sequences: Sequence[int], now: float, alone: bool = False) -> None:
+        """Note a message of frames that was sent at ``now`` and arrives; one coded ``alone`` is told of at once."""
+        self._untold += sequences
+        self._messages += 1
+        if alone or self._messages >= self._every:
             self._under_way.append((now + self._delay, self._untold))
-            self._untold = []
+            self._untold, self._messages = [], 0
 
     def heard(self, now: float) -> list[int]:
         """Return the numbers of the frames that the sender has heard of since it was last asked."""

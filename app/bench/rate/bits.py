@@ -9,19 +9,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codec.adaptive import table_for
-from codec.decoder import FrameDecoder, decode_symbols
+from codec.decoder import decode_symbols
+from codec.encoder import FacePacket
 from codec.packet import HEADER_SIZE as ALONE_HEADER
 from codec.packet import Packet
 from codec.parameters import ParameterLayout
-from codec.predicted_frame import step_units
-from codec.predicted_packet import CHECKSUM_BITS, HEADER_SIZE, HELD, PredictedPacket
-from codec.prediction import PredictionTables
+from codec.short_packet import CHECKSUM_BITS, ShortPacket
+from codec.short_packet import HEADER_SIZE as SHORT_HEADER
 from codec.tables import CodecTables
 
 PARTS: Final = ("header", "checksum", "time", "pose", "torso", "expression", "padding")
-"""Header and checksum are whole bytes; time, pose, torso and expression ideal code lengths under the tables in use;
-what the packet has beyond that is padding: the distance to the ideal code length."""
+"""Ideal code lengths under the tables in use, but for the whole bytes of header and checksum. What a packet has beyond
+these is padding: the distance to the ideal code length."""
 
 PAPER_BITS: Final = 16
 PAPER_SHARE: Final = 0.72
@@ -45,46 +44,46 @@ _PACKERS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
 }
 
 
-def alone_bits(tables: CodecTables, packet: Packet) -> list[float]:
-    """Return the bits of each of `PARTS` of a frame coded alone."""
+def packet_bits(packet: FacePacket, tables: CodecTables) -> list[float]:
+    """Return the bits of each of `PARTS` of a packet; ``tables`` are those of frames coded alone."""
+    layout, total = tables.layout, 8 * len(packet)
+    if isinstance(packet, Packet):
+        # Its time stamp lies in the header.
+        return _parts(layout, total, 8 * ALONE_HEADER, _ALONE_CHECKSUM_BITS, [0.0, *_alone_costs(tables, packet)])
+    assert isinstance(packet, ShortPacket)
+    costs = np.zeros(1 + layout.size)
+    for frame in packet.frames:
+        symbols = frame.symbols
+        pairs = zip(symbols.tables, symbols.residuals, strict=True)
+        costs[: len(symbols.residuals)] += [table.cost(residual) for table, residual in pairs]
+    return _parts(layout, total, 8 * SHORT_HEADER + packet.head_cost, CHECKSUM_BITS, costs.tolist())
+
+
+def _alone_costs(tables: CodecTables, packet: Packet) -> list[float]:
+    """Return the ideal code lengths of the D numbers of a frame coded alone, none where no face is seen."""
     costs: list[float] = []
     if packet.header.present:
         offsets: list[int] = []
         for index, symbol in enumerate(decode_symbols(tables, packet.payload)):
             costs.append(tables.residuals[index].cost(symbol - tables.predict(index, offsets)))
             offsets.append(symbol - tables.centres[index])
-    # Its time stamp lies in the header.
-    return _parts(tables.layout, 8 * len(packet), 8 * ALONE_HEADER, _ALONE_CHECKSUM_BITS, 0.0, costs)
+    return costs
 
 
-def predicted_bits(tables: PredictionTables, packet: PredictedPacket, decoder: FrameDecoder) -> list[float]:
-    """Return the bits of each of `PARTS` of the predicted frame that ``decoder`` has decoded last."""
-    header, sequence = packet.header, decoder.sequence
-    record, newest = decoder.record(sequence), decoder.record(sequence - header.gap)
-    before = decoder.record(sequence - header.gap - 1) if header.order == 1 else None
-    assert record is not None
-    assert newest is not None
-    point = record.point
-    late = table_for(newest.clock.spread).cost(newest.clock.residual(header.gap, record.clock.timestamp))
-    costs: list[float] = []
-    if header.order != HELD:
-        known = (newest.values, None if before is None else before.values)
-        predicted = tables.predict(point, header.gap, *known)
-        rows = tables.residual_tables(point, header.gap, *known)
-        for index, table in enumerate(rows):
-            base = tables.within(index, int(predicted[index]), record.values[:index] - predicted[:index])
-            costs.append(table.cost((int(record.values[index]) - base) // step_units(point)))
-    header_bits = 8 * (HEADER_SIZE + len(header.detail))
-    return _parts(tables.layout, 8 * len(packet), header_bits, CHECKSUM_BITS, late, costs)
+def _parts(layout: ParameterLayout, total: int, header: float, check: int, costs: list[float]) -> list[float]:
+    """Return the bits of `PARTS` of a packet of ``total`` bits.
 
-
-def _parts(
-    layout: ParameterLayout, total: int, header: int, check: int, time: float, costs: list[float]
-) -> list[float]:
-    """Return the bits of `PARTS` of a packet of ``total`` bits, whose header is so long with its checksum."""
-    pose, torso, expression = (sum(costs[group]) for group in layout.groups)
+    Args:
+        layout: of the D numbers of a frame.
+        total: bits of the packet.
+        header: bits of the header with its checksum.
+        check: bits of the checksum.
+        costs: (1 + D) ideal code lengths of the time stamp and of the numbers.
+    """
+    time, numbers = costs[0], costs[1:]
+    pose, torso, expression = (sum(numbers[group]) for group in layout.groups)
     used = header + time + pose + torso + expression
-    return [float(header - check), float(check), time, pose, torso, expression, total - used]
+    return [header - check, float(check), time, pose, torso, expression, total - used]
 
 
 def other_rates(parameters: NDArray[np.float64], steps: NDArray[np.float64], fps: float) -> dict[str, float]:

@@ -70,7 +70,7 @@ def results_of(spec: ClipSpec, options: MeasuringOptions, delay: float) -> list[
         sent = exchange(states, footage.fps, avatar.tables, tables, point, delay)
         coded = time.perf_counter()
         shown = judge.figures([sent.states[index] for index in chosen])
-        payload = b"".join(sent.packets)
+        payload = b"".join(sent.messages)
         result = Result(
             BENCH,
             clip,
@@ -100,11 +100,11 @@ def _settings(avatar: LoadedAvatar, name: str, delay: float) -> Settings:
 def _split(sent: Exchanged) -> dict[str, float]:
     """Return the mean bits of each part of a packet, and how many packets there are for a frame."""
     means = {part: round(float(value), 3) for part, value in zip(PARTS, sent.bits.mean(axis=0), strict=True)}
-    frames = len(sent.packets)
+    packets = len(sent.messages)
     return {
         **means,
-        "packets_a_frame": round(len(sent.bits) / frames, 4),
-        "alone_share": round(sent.alone / len(sent.bits), 4),
+        "packets_a_frame": round(packets / len(sent.states), 4),
+        "alone_share": round(sent.alone / packets, 4),
     }
 
 

@@ -15,11 +15,12 @@ INTRODUCTION = """\
 
 What a call sends of a face, on footage that nothing was enrolled on: whole packets with their headers, and what
 rounding costs the picture. A frame is predicted from one that the sender knows to have arrived; how long that takes is
-said below. What is behind the person comes on top when it changes: up to 200 bit/s.
+said below, and every second message is acknowledged. At the point thrifty every second frame is sent, two of them in a
+packet: the first waits 80 ms for the other. What is behind the person comes on top when it changes: up to 200 bit/s.
 """
 
 SPLIT = """\
-Bits of a mean packet. "Padding" is what a packet has beyond the ideal code length of its numbers. "Alone" codes each
+Bits of a mean packet. "Padding" is what a packet has beyond the ideal code length of what it says. "Alone" codes each
 frame by itself, for who cannot answer. Loss is against rendering the tracked face unrounded:
 """
 
@@ -51,7 +52,7 @@ def rate_page(results: Sequence[Result], folder: Path) -> str:
     delays = sorted({f"{result.codec.settings['delay_ms']:g} ms" for result in ordered})
     parts = [
         INTRODUCTION,
-        f"From sending a frame to knowing that it has arrived: {', '.join(delays)}.\n",
+        f"From sending a message to knowing that it has arrived: {', '.join(delays)}.\n",
         f"![Bits of a packet by part, and loss of PSNR and LPIPS over the rate]({PLOT})\n",
         "The curves run through finest, normal and thrifty; the faint marks are frames coded alone; the lines are what"
         " may be lost at the point normal.\n",

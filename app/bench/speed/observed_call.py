@@ -40,14 +40,14 @@ def watch(moments: dict[str, Any]) -> None:
     """Have the classes of a receiver note in ``moments`` what happens to it.
 
     "avatar" becomes the moment at which the receiver is made. "received" gets [when, sequence number, capture
-    timestamp] of each packet, "rendered" [when, milliseconds] of each picture, "painted" [when, latency in
+    timestamp] of each frame, "rendered" [when, milliseconds] of each picture, "painted" [when, latency in
     milliseconds] of each new picture.
     """
     from app.call_statistics import CallMeter
     from app.receiver import Receiver
     from codec.decoder import FrameDecoder
 
-    make, decode = Receiver.__init__, FrameDecoder.decode
+    make, decode = Receiver.__init__, FrameDecoder.decode_message
     rendered, painted = CallMeter.frame_rendered, CallMeter.frame_painted
 
     def watched_make(self: Any, *values: Any, **keywords: Any) -> None:
@@ -55,9 +55,10 @@ def watch(moments: dict[str, Any]) -> None:
         moments["avatar"] = time.monotonic()
 
     def watched_decode(self: Any, data: bytes, now: float) -> Any:
-        state = decode(self, data, now)
-        moments["received"].append([time.monotonic(), self.sequence, state.timestamp])
-        return state
+        frames, refused = decode(self, data, now)
+        arrived = time.monotonic()
+        moments["received"] += [[arrived, sequence, state.timestamp] for sequence, state in frames]
+        return frames, refused
 
     def watched_rendered(self: Any, render_ms: float, *values: Any, **keywords: Any) -> None:
         moments["rendered"].append([time.monotonic(), render_ms])
@@ -69,7 +70,7 @@ def watch(moments: dict[str, Any]) -> None:
 
     for owner, name, function in (
         (Receiver, "__init__", watched_make),
-        (FrameDecoder, "decode", watched_decode),
+        (FrameDecoder, "decode_message", watched_decode),
         (CallMeter, "frame_rendered", watched_rendered),
         (CallMeter, "frame_painted", watched_painted),
     ):

@@ -130,10 +130,11 @@ def _code(avatar: Any, states: list[FaceState]) -> tuple[list[FaceState], dict[s
     """
     from codec.decoder import FrameDecoder
     from codec.encoder import FrameEncoder
+    from codec.path_search import PATHS
 
     tables, digest, prediction = avatar.tables, avatar.digest, avatar.prediction
-    encoder = FrameEncoder(tables, digest, prediction=prediction)
-    decoder = FrameDecoder(tables, digest, prediction=prediction)
+    encoder = FrameEncoder(tables, digest, prediction=prediction, short=True, paths=PATHS)
+    decoder = FrameDecoder(tables, digest, prediction=prediction, short=True)
     acknowledgements = DelayedAcknowledgements(DELAY)
     decoded: list[FaceState] = []
     encode_times, decode_times, sizes = [], [], []
@@ -144,7 +145,7 @@ def _code(avatar: Any, states: list[FaceState]) -> tuple[list[FaceState], dict[s
         sizes.append(len(packet))
         result, elapsed = _timed(decoder.decode, packet, state.timestamp)
         decode_times.append(elapsed)
-        acknowledgements.arrived(decoder.sequence, state.timestamp)
+        acknowledgements.arrived([decoder.sequence], state.timestamp)
         decoded.append(result)
     figures = {
         "frames": len(states),

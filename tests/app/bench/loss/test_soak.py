@@ -35,8 +35,8 @@ def test_packets_of_long_ago_have_no_effect(monkeypatch):
     # Of an outage before, when the sequence numbers were others; in a real soak it is three hours.
     monkeypatch.setattr("app.bench.loss.soak.OLD", 1500)
     figures = soak(5).run(6000)
-    assert figures.replayed > 150
-    assert figures.replayed_taken <= 1
+    assert figures.replayed > 120
+    assert figures.replayed_taken <= 2
     assert figures.disagreed == 0
     assert figures.refused <= 20 * figures.replayed_taken
 
