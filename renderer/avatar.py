@@ -82,7 +82,7 @@ class Avatar(Portrait):
         view = self.view(width, height)
         if backend == "triton":
             return gpu_picture.render(self, view, expression, rotation, translation, torso, samples, SEARCH_BINS, BLOCK)
-        planes = self.head.blend(expression[None])[0]
+        planes = self.blend(expression[None], rotation[None], translation[None])[0]
         condition = self.torso.condition(rotation, translation, torso)
         rotation, translation = self.pose_correction(expression, rotation, translation)
         window = view.head_window(self.grid, self.camera, rotation, translation, BLOCK)
@@ -94,6 +94,20 @@ class Avatar(Portrait):
             rgb, passed = planes.new_zeros(window.height, window.width, 3), planes.new_ones(window.height, window.width)
         picture: Tensor = run.finish(self, view, window, rgb, passed, torso, condition)
         return picture
+
+    def blend(self, expressions: Tensor, rotations: Tensor, translations: Tensor, noise: float = 0.0) -> list[Tensor]:
+        """Return the head's planes of frames, see `HeadField.blend`.
+
+        Args:
+            expressions: (F, E) embedded.
+            rotations: (F, 3, 3) head space to camera space, as sent.
+            translations: (F, 3) cm, as sent.
+            noise: standard deviation of what is added to poses, in their own.
+        """
+        poses = self.pose_correction.look(rotations, translations)
+        if noise > 0.0:
+            poses = poses + torch.randn_like(poses) * noise
+        return self.head.blend(expressions, poses)
 
     def head_distance(
         self,
@@ -167,6 +181,7 @@ class Avatar(Portrait):
         neutral = head.blend(shift[None])[0]
         head.static_planes.copy_(neutral)
         head.basis_planes.mul_(scale.view(-1, 1, 1, 1, 1))
+        head.wide_planes[: len(scale)].mul_(scale.view(-1, 1, 1, 1, 1))
         self.pose_correction.rescale_expression(shift, scale)
 
     def render_head(

@@ -14,14 +14,16 @@ from torch import Tensor
 from renderer.avatar import Avatar
 from renderer.camera import Camera
 from renderer.field_container import FieldFileError, pack_container, unpack_container
-from renderer.head_field import HeadField, HeadFieldShape
+from renderer.head_field import POSE, HeadField, HeadFieldShape
 from renderer.occupancy import DensityGrid
 from renderer.plane_levels import NAMES, Levels, planes_of, quantise_planes
 from renderer.torso_field import TorsoField, TorsoFieldShape
 from renderer.torso_modes import MAX_MODES, linear_modes
 
-VERSION = "6"
+VERSION = "7"
 """Changes whenever fields of before would render differently or not at all."""
+FACE_ONLY_VERSION = "6"
+"""When nothing but the face moved in its own space, and the file did not say so."""
 FOUR_MODES_VERSION = "5"
 """When every torso had four modes, and the file did not say so."""
 LINEAR_VERSION = "4"
@@ -29,12 +31,13 @@ LINEAR_VERSION = "4"
 shirt that bends by a twentieth comes out within a tenth of a pixel of where it did."""
 MAX_BACKGROUND = 1024
 MAX_GRID = 128
-MAX_TEXELS = 10 << 20
+MAX_TEXELS = 12 << 20
 """Of all planes together: a little more than with 79 moving planes of the usual size."""
 _DENSITY = "grid.density"
 _DENSITY_STEPS = 4.0
 """Levels of the stored density per doubling of 1 + density / 0.01: the search needs to know little more than where."""
 _EXTENT = "torso_extent"
+_WIDE = "head.wide_planes"
 _MODES = "torso.modes"
 _STEPS = ".steps"
 
@@ -98,9 +101,11 @@ class FieldBase:
     def planes(self) -> dict[str, tuple[int, int]]:
         """How many planes there are to be decoded, and their side, by name in the order of the file."""
         head, torso = self.head, self.torso
+        wide = (head.expression + POSE) * 3 * head.moving_channels, head.wide_resolution
         return {
             "background": (3, self.background),
             "head.static_planes": (3 * head.channels, head.resolution),
+            **({_WIDE: wide} if head.wide_resolution else {}),
             "head.basis_planes": (head.expression * 3 * head.moving_channels, head.moving_resolution),
             "torso.plane": (torso.channels, torso.resolution),
         }
@@ -113,7 +118,7 @@ class FieldBase:
         """
         try:
             avatar = self._filled(
-                {name: planes_of(name, planes[name], self._steps(name), shifts[name]) for name in NAMES}
+                {name: planes_of(name, planes[name], self._steps(name), shifts[name]) for name in self.planes}
             )
             check_avatar(avatar)
         except FieldFileError:
@@ -143,7 +148,8 @@ class FieldBase:
         state = {name: value for name, value in self.tensors.items() if not name.endswith(_STEPS)}
         state = {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
         state |= {_DENSITY: density, _EXTENT: self.tensors[_EXTENT].float() / 255.0, "background": background}
-        for name in NAMES[1:]:
+        state.setdefault(_WIDE, avatar.head.wide_planes.detach())
+        for name in set(planes) - {"background"}:
             state[name] = planes[name].view(avatar.get_parameter(name).shape)
         avatar.load_state_dict(state)
         return avatar
@@ -160,15 +166,15 @@ def open_fields(data: bytes) -> FieldBase:
         version = description["version"]
         if version == LINEAR_VERSION:
             tensors[_MODES] = linear_modes(tensors.pop("torso.centre").float())
-        elif version not in (VERSION, FOUR_MODES_VERSION):
+        elif version not in (VERSION, FACE_ONLY_VERSION, FOUR_MODES_VERSION):
             raise FieldFileError("the avatar's fields were made by another version of the program")
         side = json.loads(description["background"])
         if type(side) is not int or not 1 <= side <= MAX_BACKGROUND:
             raise FieldFileError("the avatar's background has an impossible size")
         base = FieldBase(
             camera_of(description["camera"]),
-            HeadFieldShape(**shape_sizes(description["head"], HeadFieldShape.__slots__)),
-            torso_shape(description["torso"], {} if version == VERSION else {"modes": 4}),
+            head_shape(description["head"], {} if version == VERSION else {"wide_resolution": 0}),
+            torso_shape(description["torso"], {} if version in (VERSION, FACE_ONLY_VERSION) else {"modes": 4}),
             side,
             tensors,
         )
@@ -191,12 +197,20 @@ def camera_of(text: str) -> Camera:
     return Camera(focal, cx, cy)
 
 
-def shape_sizes(text: str, names: tuple[str, ...]) -> dict[str, int]:
-    """Read the sizes of a field. Raises FieldFileError, ValueError."""
+def shape_sizes(text: str, names: tuple[str, ...], lacking: tuple[str, ...] = ()) -> dict[str, int]:
+    """Read the sizes of a field, of which the ``lacking`` ones may be 0. Raises FieldFileError, ValueError."""
     found = json.loads(text)
-    if set(found) != set(names) or not all(type(size) is int and 0 < size <= 1024 for size in found.values()):
+    if set(found) != set(names) or not all(
+        type(size) is int and (0 < size <= 1024 or (size == 0 and name in lacking)) for name, size in found.items()
+    ):
         raise FieldFileError("the avatar's fields have unknown sizes")
     return cast("dict[str, int]", found)
+
+
+def head_shape(text: str, unsaid: Mapping[str, int]) -> HeadFieldShape:
+    """Read the sizes of a head, all but the ``unsaid`` ones. Raises FieldFileError, ValueError."""
+    said = tuple(name for name in HeadFieldShape.__slots__ if name not in unsaid)
+    return HeadFieldShape(**shape_sizes(text, said, ("wide_resolution",)), **unsaid)
 
 
 def torso_shape(text: str, unsaid: Mapping[str, int]) -> TorsoFieldShape:

@@ -11,7 +11,7 @@ from renderer.field_file import (
     check_avatar,
     check_density,
     check_window,
-    shape_sizes,
+    head_shape,
     torso_shape,
 )
 from renderer.head_field import HeadField, HeadFieldShape
@@ -36,7 +36,7 @@ def unpack_fields_3(data: bytes) -> Avatar:
     try:
         if description["version"] != VERSION:
             raise FieldFileError("the avatar's fields were made by another version of the program")
-        head = HeadFieldShape(**shape_sizes(description["head"], HeadFieldShape.__slots__))
+        head = head_shape(description["head"], {"wide_resolution": 0})
         torso = torso_shape(description["torso"], {"modes": 4})
         camera = camera_of(description["camera"])
         state = {name: _restore(name, value, tensors) for name, value in tensors.items() if not name.endswith(".scale")}
@@ -50,6 +50,7 @@ def unpack_fields_3(data: bytes) -> Avatar:
             state["background"],
             camera,
         )
+        state["head.wide_planes"] = avatar.head.wide_planes.detach()
         state["torso.modes"] = linear_modes(state.pop("torso.centre"))
         avatar.load_state_dict(state)
         check_avatar(avatar)

@@ -6,11 +6,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from renderer.plane_blending import BlendPlanes, Window
+from renderer.plane_blending import BlendPlanes, Window, widened
 from renderer.precision import dense, dense_dtype
 
 PLANE_AXES = ((0, 1), (2, 1), (0, 2))
 """Head-space axes (column, row) of the three planes: front, side and top view."""
+POSE = 6
+"""Numbers of a head's pose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class HeadFieldShape:
     """The first channels of each plane, which the expression blends."""
     moving_resolution: int = 64
     """Texels a side of the window over the face in which the expression acts, at the static planes' texel size."""
+    wide_resolution: int = 32
+    """Texels a side of the planes in which expression and pose act on all of the head; 0: there are none."""
     width: int = 64
     """Units of a hidden layer."""
     code: int = 8
@@ -35,8 +39,11 @@ class HeadFieldShape:
 class HeadField(nn.Module):
     """Density and colour at a point in head space, for an expression and a view direction.
 
-    The planes of an expression are static planes plus a linear combination of basis planes, blended once a frame; a
-    point reads three planes bilinearly and a two-layer decoder turns what it reads into density and colour.
+    The planes of a frame are static planes plus two linear combinations, blended once: of basis planes, fine ones over
+    the face, by the expression; and of wide planes, coarse ones over all of the head, by expression and pose. The scalp
+    slides under the hair when brows are raised, and hair that turns sways and is lit otherwise: neither is in reach of
+    the face's planes. A point reads three planes bilinearly and a two-layer decoder turns what it reads into density
+    and colour.
     """
 
     box_min: Tensor
@@ -62,23 +69,38 @@ class HeadField(nn.Module):
         self.static_planes = nn.Parameter(static.contiguous(memory_format=torch.channels_last))
         size = shape.moving_resolution
         self.basis_planes = nn.Parameter(torch.zeros(shape.expression, 3, shape.moving_channels, size, size))
+        side = shape.wide_resolution
+        self.wide_planes = nn.Parameter(torch.zeros(shape.expression + POSE, 3, shape.moving_channels, side, side))
         self.density_layer = nn.Linear(3 * shape.channels, shape.width)
         self.code_layer = nn.Linear(shape.code, shape.width, bias=False)
         self.colour_layer = nn.Linear(shape.width + 3, shape.width)
         self.sigma_layer = nn.Linear(shape.width, 1)
         self.rgb_layer = nn.Linear(shape.width, 3)
 
-    def blend(self, expressions: Tensor) -> list[Tensor]:
-        """Return the planes of expressions.
+    def blend(self, expressions: Tensor, poses: Tensor | None = None) -> list[Tensor]:
+        """Return the planes of frames.
 
         Args:
             expressions: (F, E) embedded.
+            poses: (F, POSE) of the head, in standard deviations from the enrolment's mean; None: the mean.
 
         Returns:
             F times (3, C, R, R) in channels-last memory, which bilinear reads prefer.
         """
-        given = expressions, self.static_planes, self.basis_planes, self.windows()
+        wide = self.wide(expressions, poses)
+        given = expressions, self.static_planes, self.basis_planes, wide, self.windows()
         return [planes.permute(0, 3, 1, 2) for planes in BlendPlanes.apply(*given)]  # type: ignore[no-untyped-call]
+
+    def wide(self, expressions: Tensor, poses: Tensor | None = None) -> Tensor | None:
+        """Return what expression and pose add to all of the planes' first channels, (F, 3, M, R, R); None: nothing.
+
+        The arguments are those of ``blend``.
+        """
+        if self.shape.wide_resolution == 0:
+            return None
+        poses = expressions.new_zeros(len(expressions), POSE) if poses is None else poses
+        coarse = torch.tensordot(torch.cat((expressions, poses), -1), self.wide_planes, 1)
+        return widened(coarse, self.shape.resolution)
 
     def windows(self) -> list[Window]:
         """Return each plane's index with the rows and the columns that the expression blends."""

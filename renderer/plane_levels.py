@@ -18,7 +18,7 @@ BACKGROUND_STEP = 1.5 / 255.0
 DEAD_ZONE = 0.1
 """Of a step beyond half of it, around 0: zeros are cheap, and what is next to nothing is mostly noise."""
 
-NAMES = ("background", "head.static_planes", "head.basis_planes", "torso.plane")
+NAMES = ("background", "head.static_planes", "head.wide_planes", "head.basis_planes", "torso.plane")
 """In the order of the stream."""
 _TO_OPPONENT = ((0.25, 0.5, 0.25), (0.5, 0.0, -0.5), (-0.25, 0.5, -0.25))
 """YCoCg: brightness, orange against blue, green against purple."""
@@ -54,13 +54,22 @@ def quantise_planes(avatar: Avatar) -> dict[str, QuantisedPlanes]:
         basis[:, plane] = smoothed_beyond(moving, seen[plane, rows, columns]).view_as(basis[:, plane])
     shown = smoothed_beyond(torso.plane[0], torso_texels(avatar.torso_extent, torso.shape.resolution))
     background = _opponent(avatar.background.permute(2, 0, 1) - 0.5, _TO_OPPONENT)
-    moving_gains = gains[:, : head.shape.moving_channels].expand(len(basis), -1, -1)
+    moving_gains = gains[:, : head.shape.moving_channels]
     return {
         "background": _quantise(background, torch.full((3,), BACKGROUND_STEP)),
         "head.static_planes": _quantise(static, STATIC_STEP * _rms(static) / gains),
-        "head.basis_planes": _quantise(basis, BASIS_STEP * _rms(basis) / moving_gains),
+        **({"head.wide_planes": _wide(avatar, moving_gains)} if head.shape.wide_resolution else {}),
+        "head.basis_planes": _quantise(basis, BASIS_STEP * _rms(basis) / moving_gains.expand(len(basis), -1, -1)),
         "torso.plane": _quantise(shown, TORSO_STEP * _rms(shown).expand(len(shown))),
     }
+
+
+def _wide(avatar: Avatar, gains: Tensor) -> QuantisedPlanes:
+    """Return the wide planes, whose channels do as much to the picture as ``gains`` (3, M) say."""
+    wide = avatar.head.wide_planes.clone()
+    for plane, seen in enumerate(head_texels(avatar.grid, avatar.head.shape.wide_resolution)):
+        wide[:, plane] = smoothed_beyond(wide[:, plane].flatten(0, 1), seen).view_as(wide[:, plane])
+    return _quantise(wide, BASIS_STEP * _rms(wide) / gains.expand(len(wide), -1, -1))
 
 
 def planes_of(name: str, levels: Levels, steps: Tensor, shift: int) -> Tensor:

@@ -9,6 +9,8 @@ REACH = (0.03, 0.03, 0.03, 0.3, 0.3, 1.0)
 """Radians and centimetres that an output of 1 stands for."""
 FARTHEST = 4.0
 """Standard deviations beyond which an input says no more."""
+FARTHEST_LOOK = 2.5
+"""Likewise, of what a pose does to the look of a head: beyond what was seen nothing is made up."""
 
 
 class PoseCorrection(nn.Module):
@@ -39,6 +41,19 @@ class PoseCorrection(nn.Module):
         self.pose_mean.copy_(poses.mean(0))
         self.pose_scale.copy_(poses.std(0).clamp_min(1e-3))
 
+    def standardised(self, rotation: Tensor, translation: Tensor) -> Tensor:
+        """Return poses (..., 6) in standard deviations from the enrolment's mean.
+
+        Args:
+            rotation: (..., 3, 3) head space to camera space.
+            translation: (..., 3) cm.
+        """
+        return (pose_vector(rotation, translation) - self.pose_mean) / self.pose_scale
+
+    def look(self, rotation: Tensor, translation: Tensor) -> Tensor:
+        """Return by what of poses (..., 6) a head's planes are blended (`HeadField.blend`); see ``standardised``."""
+        return self.standardised(rotation, translation).clamp(-FARTHEST_LOOK, FARTHEST_LOOK)
+
     @torch.no_grad()
     def rescale_expression(self, shift: Tensor, scale: Tensor) -> None:
         """Take expressions in new units from now on: ``old = shift + scale * new``, (E,) each."""
@@ -56,7 +71,7 @@ class PoseCorrection(nn.Module):
         Returns:
             ``rotation`` (3, 3) and ``translation`` (3,).
         """
-        pose = ((pose_vector(rotation, translation) - self.pose_mean) / self.pose_scale).clamp(-FARTHEST, FARTHEST)
+        pose = self.standardised(rotation, translation).clamp(-FARTHEST, FARTHEST)
         motion = self.from_pose(pose) + self.from_expression(expression.clamp(-FARTHEST, FARTHEST))
         motion = motion * motion.new_tensor(REACH)
         x, y, z = motion[:3].unbind(0)

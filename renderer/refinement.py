@@ -6,7 +6,7 @@ from renderer.avatar import Avatar
 
 FRAMES = 15
 """Half a second at 30 frames a second."""
-_REFINED = ("head.static_planes", "head.basis_planes", "torso.plane")
+_REFINED = ("head.static_planes", "head.wide_planes", "head.basis_planes", "torso.plane")
 """All in which an avatar of the first part of a file differs from that of the whole."""
 
 

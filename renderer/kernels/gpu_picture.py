@@ -97,7 +97,8 @@ def render(
         (height, width, 3) uint8 RGB.
     """
     frame = locate(avatar, view, expression, rotation, translation, torso)
-    planes = blend(avatar.head, expression)
+    pose = avatar.pose_correction.look(rotation, translation)
+    planes = blend(avatar.head, expression, pose)
     edges, opacity = search(avatar, view, frame, samples, bins, block)
     head = march(avatar, view, frame, planes, edges, opacity, block)
     return finish(avatar, view, frame, head)
@@ -169,16 +170,20 @@ def locate(
     return frame
 
 
-def blend(head: HeadField, expression: Tensor) -> Tensor:
-    """Return (3, R, R, C): the planes of `HeadField.blend` for an expression (E,), channels last."""
+def blend(head: HeadField, expression: Tensor, pose: Tensor) -> Tensor:
+    """Return (3, R, R, C): the planes of `HeadField.blend` for an expression (E,) and a pose (POSE,), channels last."""
     shape = head.shape
+    still = head.static_planes.permute(0, 2, 3, 1).contiguous()
+    if (wide := head.wide(expression[None], pose[None])) is not None:
+        still = still.clone()
+        still[..., : shape.moving_channels] += wide[0].permute(0, 2, 3, 1)
     size = shape.resolution
     planes = torch.empty(3, size, size, shape.channels, device=head.static_planes.device)
     _launch(
         "blend",
         (_parts(size * size, TEXELS), 3),
         _floats(expression),
-        head.static_planes.permute(0, 2, 3, 1).contiguous(),
+        still,
         head.basis_planes,
         head.window,
         planes,

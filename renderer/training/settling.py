@@ -49,7 +49,8 @@ def settle_grid(avatar: Avatar, footage: Footage, expressions: Tensor, voxels: T
     # The density does not depend on the view.
     view = centres.new_tensor([0.0, 0.0, -1.0])
     for frame in _evenly(footage, DENSITY_FRAMES):
-        planes = avatar.head.blend(expressions[frame : frame + 1])[0]
+        poses = footage.rotations[frame : frame + 1], footage.translations[frame : frame + 1]
+        planes = avatar.blend(expressions[frame : frame + 1], *poses)[0]
         parts = [
             avatar.head(planes, points, view.expand_as(points), avatar.consistency_code)[0]
             for points in torch.split(centres, POINTS_AT_ONCE)
@@ -106,9 +107,9 @@ def _evidence(avatar: Avatar, footage: Footage, expressions: Tensor) -> Tensor:
     uv = frame_coordinates(EVIDENCE_SIDE, EVIDENCE_SIDE, evidence.device)
     directions = camera_directions(footage.camera, uv).view(-1, 3)
     for frame in _evenly(footage, EVIDENCE_FRAMES):
-        expression = expressions[frame]
-        planes = avatar.head.blend(expression[None])[0]
-        pose = avatar.pose_correction(expression, footage.rotations[frame], footage.translations[frame])
+        expression, rotation, translation = expressions[frame], footage.rotations[frame], footage.translations[frame]
+        planes = avatar.blend(expression[None], rotation[None], translation[None])[0]
+        pose = avatar.pose_correction(expression, rotation, translation)
         rays_o, rays_d = head_space_rays(directions, *pose)
         edges, opacity = grid.propose(rays_o, rays_d, EVIDENCE_SAMPLES)
         hits = torch.nonzero(opacity > 1e-3).squeeze(-1)

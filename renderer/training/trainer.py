@@ -45,12 +45,15 @@ class TrainingSettings:
     correction_rate: float = 1e-3
     """Of the pose correction."""
     basis_decay: float = 0.02
-    """Decoupled weight decay of the expression's planes: the guard against learning a minute of footage by heart."""
+    """Decoupled weight decay of the planes that expression and pose move: the guard against learning a minute of
+    footage by heart."""
     expression_noise: float = 0.05
     """Standard deviation added to the embedded expression, whose own is about 1."""
     smoothness: float = 5e-7
     """Weight of the roughness of the expression's planes, of which a tenth is looked at in each step: without it their
     texels are white noise, which an expression that was not seen before shows as sand on the skin."""
+    pose_noise: float = 0.15
+    """Standard deviation added to the pose that the look of the head depends on, whose own is 1."""
     condition_noise: float = 0.15
     """Standard deviation added to what bends the torso, whose own is 1: it must not be learned by heart."""
     coverage: float = 0.01
@@ -133,13 +136,14 @@ class Trainer(FieldTraining[Avatar]):
         self._pixels = PixelChoice(footage, surface)
         self._patch = min(settings.patch, self.size)
         planes = [head.static_planes, torso.plane]
-        apart = {id(parameter) for parameter in (*planes, head.basis_planes)}
+        moving = [head.basis_planes, head.wide_planes]
+        apart = {id(parameter) for parameter in (*planes, *moving)}
         corrections = list(self.avatar.pose_correction.parameters())
         apart |= {id(parameter) for parameter in corrections}
         layers = [parameter for parameter in self.avatar.parameters() if id(parameter) not in apart]
         self._optimiser = torch.optim.AdamW(
             [
-                {"params": [head.basis_planes], "lr": settings.plane_rate, "weight_decay": settings.basis_decay},
+                {"params": moving, "lr": settings.plane_rate, "weight_decay": settings.basis_decay},
                 {"params": planes, "lr": settings.plane_rate},
                 {"params": [*layers, *self.embedding.parameters()], "lr": settings.layer_rate},
                 {"params": corrections, "lr": settings.correction_rate},
@@ -149,8 +153,8 @@ class Trainer(FieldTraining[Avatar]):
             weight_decay=0.0,
             fused=True,
         )
-        moved = {id(head.static_planes), id(head.basis_planes)}
-        self._shared = [each for each in self.avatar.parameters() if each.requires_grad and id(each) not in moved]
+        blended = {id(parameter) for parameter in (head.static_planes, *moving)}
+        self._shared = [each for each in self.avatar.parameters() if each.requires_grad and id(each) not in blended]
         threads = min(torch.get_num_threads(), settings.frames) if self.device.type == "cpu" else 1
         self._threads = FrameThreads(threads) if threads > 1 else None
         self._rates = [group["lr"] for group in self._optimiser.param_groups]
@@ -170,7 +174,8 @@ class Trainer(FieldTraining[Avatar]):
         chosen = torch.randint(len(self.footage), (settings.frames,))
         expressions = self.footage.embedded(self.embedding, chosen)
         expressions = expressions + torch.randn_like(expressions) * settings.expression_noise
-        blended = avatar.head.blend(expressions)
+        poses = self.footage.rotations[chosen], self.footage.translations[chosen]
+        blended = avatar.blend(expressions, *poses, settings.pose_noise)
         self._optimiser.zero_grad(set_to_none=True)
         patches = [progress >= settings.patches_from and index == settings.frames - 1 for index in range(len(chosen))]
         seeds = torch.randint(1 << 62, (len(chosen),)).tolist()
@@ -183,7 +188,8 @@ class Trainer(FieldTraining[Avatar]):
             parameter.grad = sum(found[1:], found[0]) if found else None
         if self.steps < settings.geometry_steps:
             share = 1.0 - self.steps / settings.geometry_steps
-            (share * self._geometry_loss(avatar.head.blend(expressions.detach()[:1])[0])).backward()  # type: ignore[no-untyped-call]
+            first = avatar.blend(expressions.detach()[:1], poses[0][:1], poses[1][:1])[0]
+            (share * self._geometry_loss(first)).backward()  # type: ignore[no-untyped-call]
         if settings.smoothness > 0.0:
             self._smooth_basis()
         self._optimiser.step()
@@ -298,7 +304,8 @@ class Trainer(FieldTraining[Avatar]):
         grid.density *= 0.95
         chosen = torch.randint(len(self._voxels), (min(len(self._voxels), 24576),))
         frame = torch.randint(len(self.footage), (1,))
-        planes = self.avatar.head.blend(self.footage.embedded(self.embedding, frame))[0]
+        poses = self.footage.rotations[frame], self.footage.translations[frame]
+        planes = self.avatar.blend(self.footage.embedded(self.embedding, frame), *poses)[0]
         points = self._voxel_centres[chosen] + (torch.rand(len(chosen), 3) - 0.5) * self._voxel_size
         views = torch.tensor([0.0, 0.0, -1.0]).expand_as(points)
         sigma, _ = self.avatar.head(planes, points, views, self.avatar.consistency_code)

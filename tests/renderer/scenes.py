@@ -1,6 +1,7 @@
 """Small avatars and footage with a known truth."""
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -14,18 +15,21 @@ from renderer.torso_field import TorsoField, TorsoFieldShape
 from renderer.torso_modes import MODES, linear_modes
 from renderer.training.dataset import BACKGROUND, BODY, HEAD, Footage, HeadSurface
 
-SMALL = HeadFieldShape(expression=30, channels=8, resolution=32, moving_channels=4, moving_resolution=16, width=32)
-USUAL = HeadFieldShape(resolution=32, moving_resolution=16)
+SMALL = HeadFieldShape(
+    30, channels=8, resolution=32, moving_channels=4, moving_resolution=16, wide_resolution=8, width=32
+)
+USUAL = HeadFieldShape(resolution=32, moving_resolution=16, wide_resolution=8)
 """The usual channels and width, for which kernels are compiled, and small planes."""
 CAMERA = Camera(2.0)
 RADIUS = 8.0
 
 
-def small_avatar(seed: int = 0, modes: int = MODES) -> Avatar:
+def small_avatar(seed: int = 0, modes: int = MODES, wide: int = SMALL.wide_resolution) -> Avatar:
     torch.manual_seed(seed)
     low, high = torch.full((3,), -10.0), torch.full((3,), 10.0)
-    head = HeadField(low, high, torch.tensor([8, 8, 16]), SMALL)
+    head = HeadField(low, high, torch.tensor([8, 8, 16]), replace(SMALL, wide_resolution=wide))
     torch.nn.init.normal_(head.basis_planes, std=0.1)
+    torch.nn.init.normal_(head.wide_planes, std=0.02, generator=torch.Generator().manual_seed(7))
     grid = DensityGrid(low, high, 16)
     centres = grid.voxel_centres()
     grid.density.view(-1).copy_((centres.norm(dim=-1) < RADIUS + 1.5).float() * 2.0)
@@ -40,6 +44,7 @@ def usual_avatar(seed: int = 0) -> Avatar:
     head = HeadField(low, high, torch.tensor([8, 8, 16]), USUAL)
     torch.nn.init.normal_(head.static_planes, std=0.5)
     torch.nn.init.normal_(head.basis_planes, std=0.1)
+    torch.nn.init.normal_(head.wide_planes, std=0.02, generator=torch.Generator().manual_seed(7))
     torch.nn.init.normal_(head.sigma_layer.weight, std=0.4)
     torch.nn.init.normal_(head.rgb_layer.weight, std=0.3)
     grid = DensityGrid(low, high, 24)

@@ -18,8 +18,12 @@ from tests.renderer.scenes import small_avatar, turned
 
 CENTRE = torch.tensor([0.5, 0.8])
 PACKED = pack_fields(small_avatar())
-FOUR = pack_fields(small_avatar(modes=4))
+FACE_ONLY = pack_fields(small_avatar(wide=0))
+"""As before all of the head moved in its own space."""
+FOUR = pack_fields(small_avatar(modes=4, wide=0))
 """As before files said how many modes there are."""
+LATER = ("modes", "wide_resolution")
+"""Sizes that the first files did not say."""
 WHOLE = dict.fromkeys(PACKED.planes, 0)
 
 
@@ -34,7 +38,7 @@ def pack_version_3(avatar: Avatar) -> bytes:
     """What version 3 wrote."""
     tensors = {"torso.centre": CENTRE}
     for name, value in avatar.state_dict().items():
-        if name == "torso.modes":
+        if name in ("torso.modes", "head.wide_planes"):
             continue
         if (levels := {"head.static_planes": 31, "head.basis_planes": 11, "torso.plane": 31}.get(name)) is not None:
             scale = value.abs().amax((-1, -2), keepdim=True).clamp_min(1e-8) / levels
@@ -46,7 +50,7 @@ def pack_version_3(avatar: Avatar) -> bytes:
         else:
             tensors[name] = value.half() if value.is_floating_point() and value.dim() == 2 else value
     shapes = {
-        part: json.dumps({name: getattr(shape, name) for name in type(shape).__slots__ if name != "modes"})
+        part: json.dumps({name: getattr(shape, name) for name in type(shape).__slots__ if name not in LATER})
         for part, shape in (("head", avatar.head.shape), ("torso", avatar.torso.shape))
     }
     description = {"version": "3", "camera": json.dumps([2.0, 0.5, 0.5]), **shapes}
@@ -81,21 +85,40 @@ def test_missing_bit_planes_make_it_coarser_and_no_worse_than_that() -> None:
 
 
 def test_fields_of_version_3_are_still_read() -> None:
-    avatar = moved_linearly(small_avatar(modes=4))
+    avatar = moved_linearly(small_avatar(modes=4, wide=0))
     assert rms(avatar, unpack_fields_3(pack_version_3(avatar))) < 2.0
 
 
 def test_fields_of_version_4_are_still_read() -> None:
     data = of_version("4", without="torso.modes", more={"torso.centre": CENTRE})
-    assert rms(moved_linearly(small_avatar(modes=4)), open_fields(data).avatar(FOUR.planes, WHOLE)) < 2.0
+    assert rms(moved_linearly(small_avatar(modes=4, wide=0)), open_fields(data).avatar(FOUR.planes, WHOLE)) < 2.0
 
 
 def test_fields_of_version_5_are_still_read() -> None:
-    modes = torch.randn(small_avatar(modes=4).torso.modes.shape) * 0.1
-    avatar = small_avatar(modes=4)
+    avatar = small_avatar(modes=4, wide=0)
+    modes = torch.randn(avatar.torso.modes.shape) * 0.1
     avatar.torso.load_state_dict(avatar.torso.state_dict() | {"modes": modes})
     data = of_version("5", more={"torso.modes": modes})
     assert rms(avatar, open_fields(data).avatar(FOUR.planes, WHOLE)) < 2.0
+
+
+def test_fields_of_version_6_are_still_read() -> None:
+    shape = json.loads(description_of(FACE_ONLY)["head"])
+    del shape["wide_resolution"]
+    data = changed(packed=FACE_ONLY, version="6", head=json.dumps(shape))
+    avatar = open_fields(data).avatar(FACE_ONLY.planes, WHOLE)
+    assert rms(small_avatar(wide=0), avatar) < 2.0
+    # Packed anew, it is one of today that has none of what came later.
+    again = pack_fields(avatar)
+    assert rms(avatar, open_fields(again.base).avatar(again.planes, WHOLE)) < 2.0
+
+
+def test_what_moves_all_of_the_head_is_packed_with_it() -> None:
+    avatar, still = small_avatar(), small_avatar()
+    avatar.head.wide_planes.mul_(20.0)
+    packed = pack_fields(avatar)
+    shipped = open_fields(packed.base).avatar(packed.planes, WHOLE)
+    assert rms(avatar, still) > 4.0 * rms(avatar, shipped)
 
 
 @pytest.mark.parametrize("count", [0, 17, 1024])
@@ -194,9 +217,9 @@ def description_of(packed: PackedFields) -> dict[str, str]:
 
 
 def of_version(version: str, without: str | None = None, more: dict[str, torch.Tensor] | None = None) -> bytes:
-    torso = json.loads(description_of(FOUR)["torso"])
-    del torso["modes"]
-    return changed(without, more, FOUR, version=version, torso=json.dumps(torso))
+    head, torso = (json.loads(description_of(FOUR)[part]) for part in ("head", "torso"))
+    del head["wide_resolution"], torso["modes"]
+    return changed(without, more, FOUR, version=version, head=json.dumps(head), torso=json.dumps(torso))
 
 
 def changed(

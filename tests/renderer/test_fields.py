@@ -10,7 +10,7 @@ POSE = (turned(0.1, 0.05), torch.tensor([0.5, 1.0, -60.0]), torch.tensor([0.02, 
 
 
 def test_planes_are_static_planes_plus_the_combination_of_the_basis() -> None:
-    head = small_avatar().head
+    head = small_avatar(wide=0).head
     expressions = torch.randn(2, 30)
     planes = torch.stack(head.blend(expressions))
     moving = torch.einsum("fe,epcyx->fpcyx", expressions, head.basis_planes)
@@ -20,6 +20,29 @@ def test_planes_are_static_planes_plus_the_combination_of_the_basis() -> None:
     expected[:, 1, :4, 8:24, 16:32] += moving[:, 1]
     expected[:, 2, :4, 16:32, 8:24] += moving[:, 2]
     assert torch.allclose(planes, expected, atol=1e-5)
+
+
+def test_expression_and_pose_move_all_of_the_head() -> None:
+    avatar = small_avatar()
+    avatar.pose_correction.pose_scale.fill_(0.5)
+    rotation, translation, _ = POSE
+    expression = torch.randn(30)
+    avatar.head.basis_planes.zero_()
+    moved = avatar.blend(expression[None], rotation[None], translation[None])[0] - avatar.head.static_planes
+    pose = avatar.pose_correction.look(rotation, translation)
+    assert pose.abs().max() == 2.5, "farther than at enrolment it does nothing more"
+    coarse = torch.einsum("e,epcyx->pcyx", torch.cat((expression, pose)), avatar.head.wide_planes)
+    assert torch.allclose(moved[:, :4, ::31, ::31], coarse[..., ::7, ::7], atol=1e-5)
+    assert (moved[:, 4:] == 0).all()
+    # In other units of the expression it is the same.
+    shift, scale = torch.randn(30), torch.rand(30) + 0.5
+    avatar.rescale_expression(shift, scale)
+    again = avatar.blend(((expression - shift) / scale)[None], rotation[None], translation[None])[0]
+    assert torch.allclose(
+        again[:, :4, ::31, ::31] - moved[:, :4, ::31, ::31],
+        small_avatar().head.static_planes[:, :4, ::31, ::31],
+        atol=1e-4,
+    )
 
 
 def test_features_at_a_texel_are_the_texel() -> None:
@@ -38,7 +61,7 @@ def test_blending_passes_gradients_to_static_and_basis_planes() -> None:
     expression = torch.randn(1, 30, requires_grad=True)
     sigma, rgb = head(head.blend(expression)[0], torch.randn(50, 3) * 4, torch.randn(50, 3), torch.zeros(8))
     (sigma.sum() + rgb.sum()).backward()
-    for parameter in (expression, head.static_planes, head.basis_planes):
+    for parameter in (expression, head.static_planes, head.basis_planes, head.wide_planes):
         assert parameter.grad is not None
         assert parameter.grad.abs().sum() > 0
 

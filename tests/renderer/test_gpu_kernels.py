@@ -16,7 +16,7 @@ import renderer.head_field
 import renderer.torso_field
 from renderer import stages
 from renderer.avatar import BLOCK, SAMPLES, SEARCH_BINS, Avatar
-from renderer.head_field import HeadField, HeadFieldShape
+from renderer.head_field import POSE, HeadField, HeadFieldShape
 from renderer.kernels import cpu, gpu, gpu_picture
 from renderer.view import View
 from tests.renderer import scenes
@@ -108,17 +108,20 @@ def test_windows_of_heads_that_the_picture_cuts_off(translation: list[float]) ->
     assert frame.window.tolist() == [window.top, window.left, window.height, window.width]
 
 
-@pytest.mark.parametrize("shape", [scenes.USUAL, HeadFieldShape(5, 6, 20, 3, 7, 16, 3)])
+@pytest.mark.parametrize(
+    "shape", [scenes.USUAL, HeadFieldShape(5, 6, 20, 3, 7, 4, 16, 3), HeadFieldShape(5, 6, 20, 3, 7, 0, 16, 3)]
+)
 def test_blend(shape: HeadFieldShape) -> None:
     torch.manual_seed(1)
     corner = torch.full((3,), 5.0, device=DEVICE)
     with DEVICE:
         head = HeadField(-corner, corner, torch.tensor([2, 5, 9]), shape)
         torch.nn.init.normal_(head.basis_planes)
-        expression = torch.randn(shape.expression)
+        torch.nn.init.normal_(head.wide_planes)
+        expression, pose = torch.randn(shape.expression), torch.randn(POSE)
     with torch.no_grad():
-        planes = head.blend(expression[None])[0]
-        assert torch.allclose(gpu_picture.blend(head, expression).permute(0, 3, 1, 2), planes, atol=1e-5)
+        planes = head.blend(expression[None], pose[None])[0]
+        assert torch.allclose(gpu_picture.blend(head, expression, pose).permute(0, 3, 1, 2), planes, atol=1e-5)
 
 
 @pytest.mark.parametrize(("block", "samples", "bins"), [(1, 3, 64), (BLOCK, SAMPLES, SEARCH_BINS), (4, 5, 50)])
@@ -206,7 +209,7 @@ def test_what_is_done_is_counted() -> None:
     scene = Scene(avatar=avatar)
     avatar, view, frame, window = scene.avatar, scene.view, scene.frame, scene.window
     counts = torch.zeros(5, dtype=torch.int64, device=DEVICE)
-    planes = gpu_picture.blend(avatar.head, scene.expression)
+    planes = gpu_picture.blend(avatar.head, scene.expression, torch.zeros(POSE, device=DEVICE))
     edges, opacity = gpu_picture.search(avatar, view, frame, SAMPLES, SEARCH_BINS, BLOCK, counts)
     head = gpu_picture.march(avatar, view, frame, planes, edges, opacity, BLOCK, counts)
     gpu_picture.finish(avatar, view, frame, head, counts)

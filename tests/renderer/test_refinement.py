@@ -10,7 +10,7 @@ from tests.renderer.scenes import small_avatar, turned
 
 def test_each_frame_changes_a_little_and_the_last_is_the_finer_avatar() -> None:
     coarse, fine = small_avatar(), small_avatar()
-    for name in ("head.static_planes", "head.basis_planes", "torso.plane"):
+    for name in ("head.static_planes", "head.wide_planes", "head.basis_planes", "torso.plane"):
         fine.get_parameter(name).add_(0.5 * torch.randn_like(fine.get_parameter(name)))
     pose = turned(0.1, 0.0), torch.tensor([0.0, 1.0, -60.0]), torch.zeros(10)
     expression = torch.ones(30)

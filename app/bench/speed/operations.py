@@ -16,6 +16,8 @@ touch, corner by corner; most of it comes from a cache.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from renderer.head_field import POSE
+
 if TYPE_CHECKING:
     from app.bench.speed.stages import Counts
     from renderer.avatar import Avatar
@@ -33,6 +35,7 @@ class FieldSizes:
     resolution: int
     moving_channels: int
     moving_resolution: int
+    wide_resolution: int
     width: int
     code: int
     grid: int
@@ -60,6 +63,7 @@ class FieldSizes:
             resolution=head.resolution,
             moving_channels=head.moving_channels,
             moving_resolution=head.moving_resolution,
+            wide_resolution=head.wide_resolution,
             width=head.width,
             code=head.code,
             grid=avatar.grid.density.shape[0],
@@ -77,6 +81,11 @@ class FieldSizes:
     def moving_texels(self) -> int:
         """Numbers in the planes that the expression blends."""
         return 3 * self.moving_channels * self.moving_resolution**2
+
+    @property
+    def wide_numbers(self) -> int:
+        """Numbers in the planes that expression and pose blend over all of the head, all of them."""
+        return (self.expression + POSE) * 3 * self.moving_channels * self.wide_resolution**2
 
     @property
     def static_texels(self) -> int:
@@ -144,11 +153,14 @@ def frame_work(sizes: FieldSizes, counts: "Counts") -> dict[str, Work]:
     # The network and its activations, its scale, and two coordinates of each mode.
     warp = sizes.torso_lattice * (2 * sizes.warp_products + 4 * torso_width + 2 + 4 * sizes.torso_modes)
     torso_numbers = sizes.torso_channels * sizes.torso_resolution**2 + sizes.torso_products + sizes.warp_products
+    # Wide planes are read and added at each texel of the head's planes.
+    widening = 3 * sizes.resolution**2 * (8 + 9 * sizes.moving_channels) if sizes.wide_numbers else 0
     return {
         "blend": Work(
-            other=(2 * sizes.expression + 1) * sizes.moving_texels,
+            other=(2 * sizes.expression + 1) * sizes.moving_texels + 2 * sizes.wide_numbers + widening,
             # Static planes are read, blended ones written.
-            compulsory=FLOAT_BYTES * (sizes.expression * sizes.moving_texels + 2 * sizes.static_texels),
+            compulsory=FLOAT_BYTES
+            * (sizes.expression * sizes.moving_texels + sizes.wide_numbers + 2 * sizes.static_texels),
         ),
         "search": Work(
             other=search, compulsory=FLOAT_BYTES * sizes.grid**3, gathered=FLOAT_BYTES * counts.grid_lookups * 8

@@ -16,6 +16,7 @@ TINY = FieldSizes(
     resolution=4,
     moving_channels=1,
     moving_resolution=2,
+    wide_resolution=1,
     width=2,
     code=1,
     grid=2,
@@ -39,9 +40,12 @@ def test_a_field_small_enough_to_count_by_hand():
     warp, shading = 15 * 1 + 1 * 1 + 1 * 2, 1 * 1 + 1 * 4
     # 3 planes of 1 channel, 2 x 2 texels, 2 basis planes: a multiply-add each, and the sum on the static plane.
     blend = 2 * 2 * 12 + 12
+    # 2 + 6 more of 1 texel each, read and added at 4 x 4 texels.
+    wide = 8 * 3
+    blend += 2 * wide + 3 * 16 * (16 + 1)
     torso_numbers = 4 + shading + warp
     assert frame_work(TINY, counts) == {
-        "blend": Work(other=blend, compulsory=4 * (2 * 12 + 2 * 48)),
+        "blend": Work(other=blend, compulsory=4 * (2 * 12 + wide + 2 * 48)),
         "search": Work(other=6 * 54 + 3 * 8, compulsory=4 * 8, gathered=4 * 6 * 8),
         "read planes": Work(other=5 * (12 + 3 * 16), compulsory=4 * 48, gathered=4 * 5 * 3 * 4),
         "decoder": Work(
@@ -86,14 +90,21 @@ def test_the_dense_layers_are_what_torch_counts():
     modes = 4 * 8 * sizes.torso_lattice
     assert counted["torso"].dense + warp + modes == torso
     blend = products_counted(lambda: avatar.head.blend(torch.zeros(1, sizes.expression)))
-    assert counted["blend"].other == blend + sizes.moving_texels
+    widening = 3 * 32**2 * (8 + 9 * 4)
+    assert counted["blend"].other == blend + sizes.moving_texels + widening
 
 
 def test_the_bytes_of_the_real_arrays():
     avatar = small_avatar()
     work = frame_work(FieldSizes.of(avatar), Counts(frames=1))
     # Static planes are read, blended ones of the same size written and read.
-    arrays = [avatar.head.basis_planes, *[avatar.head.static_planes] * 3, avatar.grid.density, avatar.torso.plane]
+    arrays = [
+        avatar.head.basis_planes,
+        avatar.head.wide_planes,
+        *[avatar.head.static_planes] * 3,
+        avatar.grid.density,
+        avatar.torso.plane,
+    ]
     layers = (avatar.head.density_layer, avatar.head.sigma_layer, avatar.head.colour_layer, avatar.head.rgb_layer)
     layers += (avatar.torso.shade, avatar.torso.colour, *[avatar.torso.warp[index] for index in (0, 2, 4)])
     expected = sum(array.nbytes for array in arrays) + sum(layer.weight.nbytes for layer in layers)
