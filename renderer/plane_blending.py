@@ -18,7 +18,8 @@ Window = tuple[int, slice, slice]
 
 def widened(planes: Tensor, resolution: int) -> Tensor:
     """Return planes (F, 3, M, K, K) interpolated to (F, 3, M, R, R), corner to corner."""
-    finer = F.interpolate(planes.flatten(0, 1), size=resolution, mode="bilinear", align_corners=True)
+    last = planes.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+    finer = F.interpolate(last, size=resolution, mode="bilinear", align_corners=True)
     return finer.view(*planes.shape[:3], resolution, resolution)
 
 
