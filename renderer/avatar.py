@@ -181,7 +181,6 @@ class Avatar(Portrait):
         neutral = head.blend(shift[None])[0]
         head.static_planes.copy_(neutral)
         head.basis_planes.mul_(scale.view(-1, 1, 1, 1, 1))
-        head.wide_planes[: len(scale)].mul_(scale.view(-1, 1, 1, 1, 1))
         self.pose_correction.rescale_expression(shift, scale)
 
     def render_head(

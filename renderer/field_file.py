@@ -31,7 +31,7 @@ LINEAR_VERSION = "4"
 shirt that bends by a twentieth comes out within a tenth of a pixel of where it did."""
 MAX_BACKGROUND = 1024
 MAX_GRID = 128
-MAX_TEXELS = 12 << 20
+MAX_TEXELS = 10 << 20
 """Of all planes together: a little more than with 79 moving planes of the usual size."""
 _DENSITY = "grid.density"
 _DENSITY_STEPS = 4.0
@@ -101,7 +101,7 @@ class FieldBase:
     def planes(self) -> dict[str, tuple[int, int]]:
         """How many planes there are to be decoded, and their side, by name in the order of the file."""
         head, torso = self.head, self.torso
-        wide = (head.expression + POSE) * 3 * head.moving_channels, head.wide_resolution
+        wide = POSE * 3 * head.moving_channels, head.wide_resolution
         return {
             "background": (3, self.background),
             "head.static_planes": (3 * head.channels, head.resolution),

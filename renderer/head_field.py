@@ -29,7 +29,7 @@ class HeadFieldShape:
     moving_resolution: int = 64
     """Texels a side of the window over the face in which the expression acts, at the static planes' texel size."""
     wide_resolution: int = 32
-    """Texels a side of the planes in which expression and pose act on all of the head; 0: there are none."""
+    """Texels a side of the planes in which the pose acts on all of the head; 0: there are none."""
     width: int = 64
     """Units of a hidden layer."""
     code: int = 8
@@ -40,9 +40,9 @@ class HeadField(nn.Module):
     """Density and colour at a point in head space, for an expression and a view direction.
 
     The planes of a frame are static planes plus two linear combinations, blended once: of basis planes, fine ones over
-    the face, by the expression; and of wide planes, coarse ones over all of the head, by expression and pose. The scalp
-    slides under the hair when brows are raised, and hair that turns sways and is lit otherwise: neither is in reach of
-    the face's planes. A point reads three planes bilinearly and a two-layer decoder turns what it reads into density
+    the face, by the expression; and of wide planes, coarse ones over all of the head, by its pose: hair sways as it
+    turns, and is lit otherwise. The expression has no part in these: aligned by rendering, it would be bent to whatever
+    explains the hair. A point reads three planes bilinearly and a two-layer decoder turns what it reads into density
     and colour.
     """
 
@@ -70,7 +70,7 @@ class HeadField(nn.Module):
         size = shape.moving_resolution
         self.basis_planes = nn.Parameter(torch.zeros(shape.expression, 3, shape.moving_channels, size, size))
         side = shape.wide_resolution
-        self.wide_planes = nn.Parameter(torch.zeros(shape.expression + POSE, 3, shape.moving_channels, side, side))
+        self.wide_planes = nn.Parameter(torch.zeros(POSE, 3, shape.moving_channels, side, side))
         self.density_layer = nn.Linear(3 * shape.channels, shape.width)
         self.code_layer = nn.Linear(shape.code, shape.width, bias=False)
         self.colour_layer = nn.Linear(shape.width + 3, shape.width)
@@ -87,20 +87,15 @@ class HeadField(nn.Module):
         Returns:
             F times (3, C, R, R) in channels-last memory, which bilinear reads prefer.
         """
-        wide = self.wide(expressions, poses)
+        wide = self.wide(poses)
         given = expressions, self.static_planes, self.basis_planes, wide, self.windows()
         return [planes.permute(0, 3, 1, 2) for planes in BlendPlanes.apply(*given)]  # type: ignore[no-untyped-call]
 
-    def wide(self, expressions: Tensor, poses: Tensor | None = None) -> Tensor | None:
-        """Return what expression and pose add to all of the planes' first channels, (F, 3, M, R, R); None: nothing.
-
-        The arguments are those of ``blend``.
-        """
-        if self.shape.wide_resolution == 0:
+    def wide(self, poses: Tensor | None) -> Tensor | None:
+        """Return what poses (F, POSE) of ``blend`` add to the first channels, (F, 3, M, R, R); None: nothing."""
+        if self.shape.wide_resolution == 0 or poses is None:
             return None
-        poses = expressions.new_zeros(len(expressions), POSE) if poses is None else poses
-        coarse = torch.tensordot(torch.cat((expressions, poses), -1), self.wide_planes, 1)
-        return widened(coarse, self.shape.resolution)
+        return widened(torch.tensordot(poses, self.wide_planes, 1), self.shape.resolution)
 
     def windows(self) -> list[Window]:
         """Return each plane's index with the rows and the columns that the expression blends."""

@@ -45,7 +45,7 @@ class TrainingSettings:
     correction_rate: float = 1e-3
     """Of the pose correction."""
     basis_decay: float = 0.02
-    """Decoupled weight decay of the planes that expression and pose move: the guard against learning a minute of
+    """Decoupled weight decay of the planes that expression or pose move: the guard against learning a minute of
     footage by heart."""
     expression_noise: float = 0.05
     """Standard deviation added to the embedded expression, whose own is about 1."""

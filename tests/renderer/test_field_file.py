@@ -115,7 +115,7 @@ def test_fields_of_version_6_are_still_read() -> None:
 
 def test_what_moves_all_of_the_head_is_packed_with_it() -> None:
     avatar, still = small_avatar(), small_avatar()
-    avatar.head.wide_planes.mul_(20.0)
+    avatar.head.wide_planes.mul_(200.0)
     packed = pack_fields(avatar)
     shipped = open_fields(packed.base).avatar(packed.planes, WHOLE)
     assert rms(avatar, still) > 4.0 * rms(avatar, shipped)

@@ -84,8 +84,8 @@ class FieldSizes:
 
     @property
     def wide_numbers(self) -> int:
-        """Numbers in the planes that expression and pose blend over all of the head, all of them."""
-        return (self.expression + POSE) * 3 * self.moving_channels * self.wide_resolution**2
+        """Numbers in the planes that the pose blends over all of the head, all of them."""
+        return POSE * 3 * self.moving_channels * self.wide_resolution**2
 
     @property
     def static_texels(self) -> int:

@@ -8,6 +8,7 @@ from app.bench.speed.floor import Floor, frame_floor
 from app.bench.speed.operations import FieldSizes, Work, frame_work
 from app.bench.speed.peak import Peak
 from app.bench.speed.stages import STAGES, Counts
+from renderer.head_field import POSE
 from tests.renderer.scenes import small_avatar
 
 TINY = FieldSizes(
@@ -40,8 +41,8 @@ def test_a_field_small_enough_to_count_by_hand():
     warp, shading = 15 * 1 + 1 * 1 + 1 * 2, 1 * 1 + 1 * 4
     # 3 planes of 1 channel, 2 x 2 texels, 2 basis planes: a multiply-add each, and the sum on the static plane.
     blend = 2 * 2 * 12 + 12
-    # 2 + 6 more of 1 texel each, read and added at 4 x 4 texels.
-    wide = 8 * 3
+    # 6 more of 1 texel each, read and added at 4 x 4 texels.
+    wide = 6 * 3
     blend += 2 * wide + 3 * 16 * (16 + 1)
     torso_numbers = 4 + shading + warp
     assert frame_work(TINY, counts) == {
@@ -89,7 +90,7 @@ def test_the_dense_layers_are_what_torch_counts():
     # The sum of the modes is a product, too.
     modes = 4 * 8 * sizes.torso_lattice
     assert counted["torso"].dense + warp + modes == torso
-    blend = products_counted(lambda: avatar.head.blend(torch.zeros(1, sizes.expression)))
+    blend = products_counted(lambda: avatar.head.blend(torch.zeros(1, sizes.expression), torch.zeros(1, POSE)))
     widening = 3 * 32**2 * (8 + 9 * 4)
     assert counted["blend"].other == blend + sizes.moving_texels + widening
 
