@@ -6,6 +6,7 @@ from torch import Tensor
 
 from app.assets import cache_folder
 from codec.embedding import ExpressionEmbedding
+from renderer.head_field import POSE
 from renderer.kernels import cpu
 from renderer.training.trainer import Trainer, TrainingSettings
 from tests.renderer.scenes import SMALL, USUAL, ball_footage, ball_surface, turned, usual_avatar
@@ -86,7 +87,7 @@ def test_a_training_ray_marches_as_in_torch() -> None:
     translation = torch.tensor([0.5, 1.0, -60.0], requires_grad=True)
     expression = torch.randn(1, 30)
     parameters = [*avatar.head.parameters(), avatar.consistency_code, rotation, translation]
-    planes = avatar.head.blend(expression)[0]
+    planes = avatar.head.blend(expression, torch.ones(1, POSE))[0]
     marched = []
     for backend in ("torch", "compiled"):
         found = avatar.render_head(planes, directions, rotation, translation, 6, backend=backend)

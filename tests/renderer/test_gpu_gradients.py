@@ -9,6 +9,7 @@ from torch import Tensor
 
 from codec.embedding import ExpressionEmbedding
 from renderer.compositing import composite, render_weights
+from renderer.head_field import POSE
 from renderer.kernels import gpu
 from renderer.portrait import Backend
 from renderer.training.trainer import Trainer, TrainingSettings
@@ -125,7 +126,7 @@ def test_a_training_ray_marches_as_in_torch() -> None:
     parameters = [*avatar.head.parameters(), avatar.consistency_code, rotation, translation]
 
     def march(backend: Backend, seed: int | None = None) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        planes = avatar.head.blend(expression)[0]
+        planes = avatar.head.blend(expression, torch.ones(1, POSE, device=DEVICE))[0]
         jitter = None if seed is None else torch.Generator(DEVICE).manual_seed(seed)
         found = avatar.render_head(planes, directions, rotation, translation, 6, jitter, backend)
         return found, gradients(found, parameters)
