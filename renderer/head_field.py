@@ -41,9 +41,8 @@ class HeadField(nn.Module):
 
     The planes of a frame are static planes plus two linear combinations, blended once: of basis planes, fine ones over
     the face, by the expression; and of wide planes, coarse ones over all of the head, by its pose: hair sways as it
-    turns, and is lit otherwise. The expression has no part in these: aligned by rendering, it would be bent to whatever
-    explains the hair. A point reads three planes bilinearly and a two-layer decoder turns what it reads into density
-    and colour.
+    turns, and is lit otherwise. The expression has no part in these: with it, one training of four went astray.
+    A point reads three planes bilinearly and a two-layer decoder turns what it reads into density and colour.
     """
 
     box_min: Tensor
