@@ -181,6 +181,8 @@ class Avatar(Portrait):
         neutral = head.blend(shift[None])[0]
         head.static_planes.copy_(neutral)
         head.basis_planes.mul_(scale.view(-1, 1, 1, 1, 1))
+        moved = head.shape.wide_expression
+        head.wide_planes[:moved].mul_(scale[:moved].view(-1, 1, 1, 1, 1))
         self.pose_correction.rescale_expression(shift, scale)
 
     def render_head(

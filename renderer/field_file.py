@@ -20,18 +20,24 @@ from renderer.plane_levels import NAMES, Levels, planes_of, quantise_planes
 from renderer.torso_field import TorsoField, TorsoFieldShape
 from renderer.torso_modes import MAX_MODES, linear_modes
 
-VERSION = "7"
+VERSION = "8"
 """Changes whenever fields of before would render differently or not at all."""
-FACE_ONLY_VERSION = "6"
-"""When nothing but the face moved in its own space, and the file did not say so."""
-FOUR_MODES_VERSION = "5"
-"""When every torso had four modes, and the file did not say so."""
 LINEAR_VERSION = "4"
 """Before torsos had modes: they moved by a linear part about a centre, which is now rendered to the first order only. A
 shirt that bends by a twentieth comes out within a tenth of a pixel of where it did."""
+FACE_ONLY = {"wide_resolution": 0, "wide_expression": 0}
+"""Sizes of a head of which nothing but the face moves in its own space."""
+UNSAID: dict[str, tuple[dict[str, int], dict[str, int]]] = {
+    VERSION: ({}, {}),
+    "7": ({"wide_expression": 0}, {}),
+    "6": (FACE_ONLY, {}),
+    "5": (FACE_ONLY, {"modes": 4}),
+    LINEAR_VERSION: (FACE_ONLY, {"modes": 4}),
+}
+"""By version: sizes of head and torso that were always the same, and that files did not say."""
 MAX_BACKGROUND = 1024
 MAX_GRID = 128
-MAX_TEXELS = 10 << 20
+MAX_TEXELS = 12 << 20
 """Of all planes together: a little more than with 79 moving planes of the usual size."""
 _DENSITY = "grid.density"
 _DENSITY_STEPS = 4.0
@@ -101,7 +107,7 @@ class FieldBase:
     def planes(self) -> dict[str, tuple[int, int]]:
         """How many planes there are to be decoded, and their side, by name in the order of the file."""
         head, torso = self.head, self.torso
-        wide = POSE * 3 * head.moving_channels, head.wide_resolution
+        wide = (head.wide_expression + POSE) * 3 * head.moving_channels, head.wide_resolution
         return {
             "background": (3, self.background),
             "head.static_planes": (3 * head.channels, head.resolution),
@@ -164,17 +170,17 @@ def open_fields(data: bytes) -> FieldBase:
     tensors, description = unpack_container(data)
     try:
         version = description["version"]
+        if version not in UNSAID:
+            raise FieldFileError("the avatar's fields were made by another version of the program")
         if version == LINEAR_VERSION:
             tensors[_MODES] = linear_modes(tensors.pop("torso.centre").float())
-        elif version not in (VERSION, FACE_ONLY_VERSION, FOUR_MODES_VERSION):
-            raise FieldFileError("the avatar's fields were made by another version of the program")
         side = json.loads(description["background"])
         if type(side) is not int or not 1 <= side <= MAX_BACKGROUND:
             raise FieldFileError("the avatar's background has an impossible size")
         base = FieldBase(
             camera_of(description["camera"]),
-            head_shape(description["head"], {} if version == VERSION else {"wide_resolution": 0}),
-            torso_shape(description["torso"], {} if version in (VERSION, FACE_ONLY_VERSION) else {"modes": 4}),
+            head_shape(description["head"], UNSAID[version][0]),
+            torso_shape(description["torso"], UNSAID[version][1]),
             side,
             tensors,
         )
@@ -210,7 +216,10 @@ def shape_sizes(text: str, names: tuple[str, ...], lacking: tuple[str, ...] = ()
 def head_shape(text: str, unsaid: Mapping[str, int]) -> HeadFieldShape:
     """Read the sizes of a head, all but the ``unsaid`` ones. Raises FieldFileError, ValueError."""
     said = tuple(name for name in HeadFieldShape.__slots__ if name not in unsaid)
-    return HeadFieldShape(**shape_sizes(text, said, ("wide_resolution",)), **unsaid)
+    shape = HeadFieldShape(**shape_sizes(text, said, tuple(FACE_ONLY)), **unsaid)
+    if shape.wide_expression > shape.expression:
+        raise FieldFileError("more of the expression moves the avatar's head than there is")
+    return shape
 
 
 def torso_shape(text: str, unsaid: Mapping[str, int]) -> TorsoFieldShape:

@@ -6,6 +6,7 @@ from torch import Tensor
 from renderer.avatar import Avatar
 from renderer.field_container import FieldFileError, unpack_container
 from renderer.field_file import (
+    FACE_ONLY,
     MAX_BACKGROUND,
     camera_of,
     check_avatar,
@@ -36,7 +37,7 @@ def unpack_fields_3(data: bytes) -> Avatar:
     try:
         if description["version"] != VERSION:
             raise FieldFileError("the avatar's fields were made by another version of the program")
-        head = head_shape(description["head"], {"wide_resolution": 0})
+        head = head_shape(description["head"], FACE_ONLY)
         torso = torso_shape(description["torso"], {"modes": 4})
         camera = camera_of(description["camera"])
         state = {name: _restore(name, value, tensors) for name, value in tensors.items() if not name.endswith(".scale")}

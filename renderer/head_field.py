@@ -29,7 +29,9 @@ class HeadFieldShape:
     moving_resolution: int = 64
     """Texels a side of the window over the face in which the expression acts, at the static planes' texel size."""
     wide_resolution: int = 32
-    """Texels a side of the planes in which the pose acts on all of the head; 0: there are none."""
+    """Texels a side of the planes in which expression and pose act on all of the head; 0: there are none."""
+    wide_expression: int = 30
+    """Numbers of the expression, its first, that act there; the pose always does."""
     width: int = 64
     """Units of a hidden layer."""
     code: int = 8
@@ -40,9 +42,9 @@ class HeadField(nn.Module):
     """Density and colour at a point in head space, for an expression and a view direction.
 
     The planes of a frame are static planes plus two linear combinations, blended once: of basis planes, fine ones over
-    the face, by the expression; and of wide planes, coarse ones over all of the head, by its pose: hair sways as it
-    turns, and is lit otherwise. The expression has no part in these: with it, one training of four went astray.
-    A point reads three planes bilinearly and a two-layer decoder turns what it reads into density and colour.
+    the face, by the expression; and of wide planes, coarse ones over all of the head, by expression and pose: the scalp
+    slides as brows are raised, and hair that turns sways and is lit otherwise. A point reads three planes bilinearly
+    and a two-layer decoder turns what it reads into density and colour.
     """
 
     box_min: Tensor
@@ -69,7 +71,7 @@ class HeadField(nn.Module):
         size = shape.moving_resolution
         self.basis_planes = nn.Parameter(torch.zeros(shape.expression, 3, shape.moving_channels, size, size))
         side = shape.wide_resolution
-        self.wide_planes = nn.Parameter(torch.zeros(POSE, 3, shape.moving_channels, side, side))
+        self.wide_planes = nn.Parameter(torch.zeros(shape.wide_expression + POSE, 3, shape.moving_channels, side, side))
         self.density_layer = nn.Linear(3 * shape.channels, shape.width)
         self.code_layer = nn.Linear(shape.code, shape.width, bias=False)
         self.colour_layer = nn.Linear(shape.width + 3, shape.width)
@@ -86,15 +88,20 @@ class HeadField(nn.Module):
         Returns:
             F times (3, C, R, R) in channels-last memory, which bilinear reads prefer.
         """
-        wide = self.wide(poses)
+        wide = self.wide(expressions, poses)
         given = expressions, self.static_planes, self.basis_planes, wide, self.windows()
         return [planes.permute(0, 3, 1, 2) for planes in BlendPlanes.apply(*given)]  # type: ignore[no-untyped-call]
 
-    def wide(self, poses: Tensor | None) -> Tensor | None:
-        """Return what poses (F, POSE) of ``blend`` add to the first channels, (F, 3, M, R, R); None: nothing."""
-        if self.shape.wide_resolution == 0 or poses is None:
+    def wide(self, expressions: Tensor, poses: Tensor | None = None) -> Tensor | None:
+        """Return what expressions and poses of ``blend`` add to the first channels, (F, 3, M, R, R); None: nothing.
+
+        No gradient leads from here to the expression: what it says is learned from the face, not from the hair.
+        """
+        if self.shape.wide_resolution == 0:
             return None
-        return widened(torch.tensordot(poses, self.wide_planes, 1), self.shape.resolution)
+        poses = expressions.new_zeros(len(expressions), POSE) if poses is None else poses
+        moving = torch.cat((expressions[:, : self.shape.wide_expression].detach(), poses), -1)
+        return widened(torch.tensordot(moving, self.wide_planes, 1), self.shape.resolution)
 
     def windows(self) -> list[Window]:
         """Return each plane's index with the rows and the columns that the expression blends."""

@@ -32,7 +32,8 @@ def _fast(
     if device.type == "cpu":
         cpu.prepare(cache_folder() / "kernels")
     settings = TrainingSettings(consistency_code=consistency_code)
-    shape = HeadFieldShape(expression=embedding.lower.numel())
+    numbers = embedding.lower.numel()
+    shape = HeadFieldShape(expression=numbers, wide_expression=numbers)
     surface = head_surface(footage.calibration)
     return Trainer(footage.training, embedding, surface, settings, shape, device, perceptual=perceptual)
 

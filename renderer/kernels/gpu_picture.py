@@ -174,7 +174,7 @@ def blend(head: HeadField, expression: Tensor, pose: Tensor) -> Tensor:
     """Return (3, R, R, C): the planes of `HeadField.blend` for an expression (E,) and a pose (POSE,), channels last."""
     shape = head.shape
     still = head.static_planes.permute(0, 2, 3, 1).contiguous()
-    if (wide := head.wide(pose[None])) is not None:
+    if (wide := head.wide(expression[None], pose[None])) is not None:
         still = still.clone()
         still[..., : shape.moving_channels] += wide[0].permute(0, 2, 3, 1)
     size = shape.resolution

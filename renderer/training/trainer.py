@@ -44,8 +44,11 @@ class TrainingSettings:
     layer_rate: float = 2e-3
     correction_rate: float = 1e-3
     """Of the pose correction."""
+    correction_decay: float = 3.0
+    """Decoupled weight decay of the same. How far away a head is hardly shows, and planes that move can make up for it:
+    without decay what is corrected by the expression grows to centimetres, and the head is trained out of its grid."""
     basis_decay: float = 0.02
-    """Decoupled weight decay of the planes that expression or pose move: the guard against learning a minute of
+    """Decoupled weight decay of the planes that expression and pose move: the guard against learning a minute of
     footage by heart."""
     expression_noise: float = 0.05
     """Standard deviation added to the embedded expression, whose own is about 1."""
@@ -146,7 +149,11 @@ class Trainer(FieldTraining[Avatar]):
                 {"params": moving, "lr": settings.plane_rate, "weight_decay": settings.basis_decay},
                 {"params": planes, "lr": settings.plane_rate},
                 {"params": [*layers, *self.embedding.parameters()], "lr": settings.layer_rate},
-                {"params": corrections, "lr": settings.correction_rate},
+                {
+                    "params": corrections,
+                    "lr": settings.correction_rate,
+                    "weight_decay": settings.correction_decay,
+                },
             ],
             betas=(0.9, 0.99),
             eps=1e-9,

@@ -30,7 +30,9 @@ from tests.codec.test_backdrop import slope
 from tests.fuzz.conversation import packets
 from tests.fuzz.targets import AVATAR_PARTS, hello
 
-TINY_HEAD = HeadFieldShape(expression=2, channels=4, resolution=8, moving_channels=2, moving_resolution=4, width=8)
+TINY_HEAD = HeadFieldShape(
+    expression=2, channels=4, resolution=8, moving_channels=2, moving_resolution=4, wide_expression=2, width=8
+)
 TINY_TORSO = TorsoFieldShape(resolution=4)
 
 

@@ -24,10 +24,13 @@ CAMERA = Camera(2.0)
 RADIUS = 8.0
 
 
-def small_avatar(seed: int = 0, modes: int = MODES, wide: int = SMALL.wide_resolution) -> Avatar:
+def small_avatar(
+    seed: int = 0, modes: int = MODES, wide: int = SMALL.wide_resolution, wide_expression: int = SMALL.wide_expression
+) -> Avatar:
     torch.manual_seed(seed)
     low, high = torch.full((3,), -10.0), torch.full((3,), 10.0)
-    head = HeadField(low, high, torch.tensor([8, 8, 16]), replace(SMALL, wide_resolution=wide))
+    shape = replace(SMALL, wide_resolution=wide, wide_expression=wide_expression if wide else 0)
+    head = HeadField(low, high, torch.tensor([8, 8, 16]), shape)
     torch.nn.init.normal_(head.basis_planes, std=0.1)
     torch.nn.init.normal_(head.wide_planes, std=0.02, generator=torch.Generator().manual_seed(7))
     grid = DensityGrid(low, high, 16)

@@ -22,7 +22,7 @@ FACE_ONLY = pack_fields(small_avatar(wide=0))
 """As before all of the head moved in its own space."""
 FOUR = pack_fields(small_avatar(modes=4, wide=0))
 """As before files said how many modes there are."""
-LATER = ("modes", "wide_resolution")
+LATER = ("modes", "wide_resolution", "wide_expression")
 """Sizes that the first files did not say."""
 WHOLE = dict.fromkeys(PACKED.planes, 0)
 
@@ -103,14 +103,29 @@ def test_fields_of_version_5_are_still_read() -> None:
 
 
 def test_fields_of_version_6_are_still_read() -> None:
-    shape = json.loads(description_of(FACE_ONLY)["head"])
-    del shape["wide_resolution"]
+    shape = without_later(json.loads(description_of(FACE_ONLY)["head"]))
     data = changed(packed=FACE_ONLY, version="6", head=json.dumps(shape))
     avatar = open_fields(data).avatar(FACE_ONLY.planes, WHOLE)
     assert rms(small_avatar(wide=0), avatar) < 2.0
     # Packed anew, it is one of today that has none of what came later.
     again = pack_fields(avatar)
     assert rms(avatar, open_fields(again.base).avatar(again.planes, WHOLE)) < 2.0
+
+
+def test_fields_of_version_7_are_still_read() -> None:
+    avatar, still = small_avatar(wide_expression=0), small_avatar(wide=0)
+    avatar.head.wide_planes.mul_(200.0)
+    packed = pack_fields(avatar)
+    shape = json.loads(description_of(packed)["head"])
+    del shape["wide_expression"]
+    data = changed(packed=packed, version="7", head=json.dumps(shape))
+    assert rms(avatar, still) > 4.0 * rms(avatar, open_fields(data).avatar(packed.planes, WHOLE))
+
+
+def test_more_of_the_expression_than_there_is_is_refused() -> None:
+    shape = json.loads(description_of(PACKED)["head"]) | {"wide_expression": 31}
+    with pytest.raises(FieldFileError, match="more of the expression"):
+        open_fields(changed(head=json.dumps(shape)))
 
 
 def test_what_moves_all_of_the_head_is_packed_with_it() -> None:
@@ -216,9 +231,12 @@ def description_of(packed: PackedFields) -> dict[str, str]:
     return description
 
 
+def without_later(shape: dict[str, int]) -> dict[str, int]:
+    return {name: size for name, size in shape.items() if name not in LATER}
+
+
 def of_version(version: str, without: str | None = None, more: dict[str, torch.Tensor] | None = None) -> bytes:
-    head, torso = (json.loads(description_of(FOUR)[part]) for part in ("head", "torso"))
-    del head["wide_resolution"], torso["modes"]
+    head, torso = (without_later(json.loads(description_of(FOUR)[part])) for part in ("head", "torso"))
     return changed(without, more, FOUR, version=version, head=json.dumps(head), torso=json.dumps(torso))
 
 

@@ -22,7 +22,7 @@ def test_planes_are_static_planes_plus_the_combination_of_the_basis() -> None:
     assert torch.allclose(planes, expected, atol=1e-5)
 
 
-def test_the_pose_moves_all_of_the_head() -> None:
+def test_expression_and_pose_move_all_of_the_head() -> None:
     avatar = small_avatar()
     avatar.pose_correction.pose_scale.fill_(0.5)
     rotation, translation, _ = POSE
@@ -31,18 +31,25 @@ def test_the_pose_moves_all_of_the_head() -> None:
     moved = avatar.blend(expression[None], rotation[None], translation[None])[0] - avatar.head.static_planes
     pose = avatar.pose_correction.look(rotation, translation)
     assert pose.abs().max() == 2.5, "farther than at enrolment it does nothing more"
-    coarse = torch.einsum("e,epcyx->pcyx", pose, avatar.head.wide_planes)
+    coarse = torch.einsum("e,epcyx->pcyx", torch.cat((expression, pose)), avatar.head.wide_planes)
     assert torch.allclose(moved[:, :4, ::31, ::31], coarse[..., ::7, ::7], atol=1e-5)
     assert (moved[:, 4:] == 0).all()
     # In other units of the expression it is the same.
     shift, scale = torch.randn(30), torch.rand(30) + 0.5
     avatar.rescale_expression(shift, scale)
     again = avatar.blend(((expression - shift) / scale)[None], rotation[None], translation[None])[0]
-    assert torch.allclose(
-        again[:, :4, ::31, ::31] - moved[:, :4, ::31, ::31],
-        small_avatar().head.static_planes[:, :4, ::31, ::31],
-        atol=1e-4,
-    )
+    still = small_avatar().head.static_planes
+    assert torch.allclose(again[:, :4, ::31, ::31] - moved[:, :4, ::31, ::31], still[:, :4, ::31, ::31], atol=1e-4)
+
+
+def test_the_expression_is_learned_from_the_face_alone() -> None:
+    head = small_avatar().head.requires_grad_(True)
+    head.basis_planes.requires_grad_(False).zero_()
+    expression, pose = torch.randn(1, 30, requires_grad=True), torch.randn(1, 6, requires_grad=True)
+    head.blend(expression, pose)[0].square().sum().backward()
+    assert pose.grad is not None
+    assert pose.grad.abs().sum() > 0
+    assert expression.grad is None or expression.grad.abs().sum() == 0
 
 
 def test_features_at_a_texel_are_the_texel() -> None:

@@ -109,7 +109,7 @@ def test_windows_of_heads_that_the_picture_cuts_off(translation: list[float]) ->
 
 
 @pytest.mark.parametrize(
-    "shape", [scenes.USUAL, HeadFieldShape(5, 6, 20, 3, 7, 4, 16, 3), HeadFieldShape(5, 6, 20, 3, 7, 0, 16, 3)]
+    "shape", [scenes.USUAL, HeadFieldShape(5, 6, 20, 3, 7, 4, 2, 16, 3), HeadFieldShape(5, 6, 20, 3, 7, 0, 0, 16, 3)]
 )
 def test_blend(shape: HeadFieldShape) -> None:
     torch.manual_seed(1)

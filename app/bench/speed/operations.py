@@ -36,6 +36,7 @@ class FieldSizes:
     moving_channels: int
     moving_resolution: int
     wide_resolution: int
+    wide_expression: int
     width: int
     code: int
     grid: int
@@ -64,6 +65,7 @@ class FieldSizes:
             moving_channels=head.moving_channels,
             moving_resolution=head.moving_resolution,
             wide_resolution=head.wide_resolution,
+            wide_expression=head.wide_expression,
             width=head.width,
             code=head.code,
             grid=avatar.grid.density.shape[0],
@@ -84,8 +86,8 @@ class FieldSizes:
 
     @property
     def wide_numbers(self) -> int:
-        """Numbers in the planes that the pose blends over all of the head, all of them."""
-        return POSE * 3 * self.moving_channels * self.wide_resolution**2
+        """Numbers in the planes that expression and pose blend over all of the head, all of them."""
+        return (self.wide_expression + POSE) * 3 * self.moving_channels * self.wide_resolution**2
 
     @property
     def static_texels(self) -> int:

@@ -18,6 +18,7 @@ TINY = FieldSizes(
     moving_channels=1,
     moving_resolution=2,
     wide_resolution=1,
+    wide_expression=1,
     width=2,
     code=1,
     grid=2,
@@ -41,8 +42,8 @@ def test_a_field_small_enough_to_count_by_hand():
     warp, shading = 15 * 1 + 1 * 1 + 1 * 2, 1 * 1 + 1 * 4
     # 3 planes of 1 channel, 2 x 2 texels, 2 basis planes: a multiply-add each, and the sum on the static plane.
     blend = 2 * 2 * 12 + 12
-    # 6 more of 1 texel each, read and added at 4 x 4 texels.
-    wide = 6 * 3
+    # 1 + 6 more of 1 texel each, read and added at 4 x 4 texels.
+    wide = 7 * 3
     blend += 2 * wide + 3 * 16 * (16 + 1)
     torso_numbers = 4 + shading + warp
     assert frame_work(TINY, counts) == {
