@@ -70,6 +70,20 @@ def test_a_training_goes_on_from_its_state() -> None:
     assert second.steps == 5
 
 
+@pytest.mark.parametrize(("decay", "least", "most"), [(0.0, 0.9, 1.1), (300.0, 0.0, 0.2)])
+def test_a_correction_that_no_picture_asks_for_is_unlearned(decay: float, least: float, most: float) -> None:
+    embedding = ExpressionEmbedding()
+    embedding.initialise(FOOTAGE.expressions)
+    settings = TrainingSettings(rays=256, background_knots=2, geometry_steps=0, correction_decay=decay)
+    training = Trainer(FOOTAGE, embedding, ball_surface(), settings, SMALL)
+    depth = training.avatar.pose_correction.from_expression.weight[5]
+    with torch.no_grad():
+        depth.fill_(1.0)
+    for _ in range(30):
+        training.step(0.0)
+    assert least < depth.mean() < most
+
+
 def test_two_threads_do_what_one_does() -> None:
     before = torch.get_num_threads()
     losses = []
