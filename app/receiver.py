@@ -124,6 +124,10 @@ class Receiver:
         self._newest_painted = float("-inf")
         self._status: Status | None = figures.connecting()
         self._stop = threading.Event()
+        self._met = False
+        """Whether somebody was in the room already."""
+        self._pictured = threading.Event()
+        """Set once there is a picture of the call, or will be none."""
         self._render_failure: asyncio.Future[BaseException] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped: asyncio.Event | None = None
@@ -179,6 +183,7 @@ class Receiver:
             raise
         finally:
             self._stop.set()
+            self._pictured.set()
             self.mailbox.close()
         return ending
 
@@ -187,6 +192,7 @@ class Receiver:
 
         def joined(first: bool) -> None:
             self._status = figures.waiting(options.room) if first else figures.connecting()
+            self._met = not first
 
         connecting = asyncio.ensure_future(
             Peer.connect(
@@ -324,7 +330,17 @@ class Receiver:
             self._budget.report(TRIAL_SIDE, TRIAL_SIDE, seconds)
         self._avatar.render(rest, *self._budget.choose(width, height))
         # Not waited for: the first time on a machine it takes longer than anybody waits for a picture.
-        threading.Thread(target=self._avatar.prepare, name="prepare", daemon=True).start()
+        threading.Thread(target=self._prepare, name="prepare", daemon=True).start()
+
+    def _prepare(self) -> None:
+        """Have rendering made fast, but where somebody is there to be seen, not before the first picture.
+
+        Even to read what an earlier process compiled takes half a second, and connecting goes on slowly meanwhile.
+        """
+        if self._met:
+            self._pictured.wait()
+        if not self._stop.is_set():
+            self._avatar.prepare()
 
     def _render_loop(self) -> None:
         try:
@@ -353,6 +369,7 @@ class Receiver:
                 continue
             shown, shown_size = state, wanted
             self.mailbox.put(self._render(state, wanted))
+            self._pictured.set()
 
     def _render(self, state: FaceState, wanted: tuple[int, int]) -> RenderedFrame:
         width, height = self._budget.choose(*wanted)

@@ -14,7 +14,7 @@ from codec.prediction import PredictionTables
 from codec.prediction_fitting import fit_prediction
 from renderer.portrait import Portrait
 
-ERROR_SHARE: Final = 0.29
+ERROR_SHARE: Final = 0.25
 """RMS change of a pixel by the rounding of all numbers together, at the point "normal", as a share of how far the field
 itself is off the real picture. The receiver's filter takes a third off its square, and where tracking is off as well it
 counts for less: it lowers PSNR by 0.03 to 0.13 dB. The better the field, the finer the steps."""
