@@ -104,7 +104,7 @@ class Avatar(Portrait):
             translations: (F, 3) cm, as sent.
             noise: standard deviation of what is added to poses, in their own.
         """
-        poses = self.pose_correction.look(rotations, translations)
+        poses = self.pose_correction.standardised(rotations, translations)
         if noise > 0.0:
             poses = poses + torch.randn_like(poses) * noise
         return self.head.blend(expressions, poses)

@@ -13,6 +13,8 @@ PLANE_AXES = ((0, 1), (2, 1), (0, 2))
 """Head-space axes (column, row) of the three planes: front, side and top view."""
 POSE = 6
 """Numbers of a head's pose."""
+FARTHEST = 2.5
+"""Standard deviations of expression and pose, from which on all of the head changes no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +97,15 @@ class HeadField(nn.Module):
     def wide(self, expressions: Tensor, poses: Tensor | None = None) -> Tensor | None:
         """Return what expressions and poses of ``blend`` add to the first channels, (F, 3, M, R, R); None: nothing.
 
-        No gradient leads from here to the expression: what it says is learned from the face, not from the hair.
+        No gradient leads from here to the expression: what it says is learned from the face, not from the hair. Beyond
+        `FARTHEST` nothing more is done: hair would come apart where a mouth opens as it never did.
         """
         if self.shape.wide_resolution == 0:
             return None
         poses = expressions.new_zeros(len(expressions), POSE) if poses is None else poses
         moving = torch.cat((expressions[:, : self.shape.wide_expression].detach(), poses), -1)
-        return widened(torch.tensordot(moving, self.wide_planes, 1), self.shape.resolution)
+        coarse = torch.tensordot(moving.clamp(-FARTHEST, FARTHEST), self.wide_planes, 1)
+        return widened(coarse, self.shape.resolution)
 
     def windows(self) -> list[Window]:
         """Return each plane's index with the rows and the columns that the expression blends."""

@@ -9,8 +9,6 @@ REACH = (0.03, 0.03, 0.03, 0.3, 0.3, 1.0)
 """Radians and centimetres that an output of 1 stands for."""
 FARTHEST = 4.0
 """Standard deviations beyond which an input says no more."""
-FARTHEST_LOOK = 2.5
-"""Likewise, of what a pose does to the look of a head: beyond what was seen nothing is made up."""
 
 
 class PoseCorrection(nn.Module):
@@ -49,10 +47,6 @@ class PoseCorrection(nn.Module):
             translation: (..., 3) cm.
         """
         return (pose_vector(rotation, translation) - self.pose_mean) / self.pose_scale
-
-    def look(self, rotation: Tensor, translation: Tensor) -> Tensor:
-        """Return by what of poses (..., 6) a head's planes are blended (`HeadField.blend`); see ``standardised``."""
-        return self.standardised(rotation, translation).clamp(-FARTHEST_LOOK, FARTHEST_LOOK)
 
     @torch.no_grad()
     def rescale_expression(self, shift: Tensor, scale: Tensor) -> None:

@@ -97,7 +97,7 @@ def render(
         (height, width, 3) uint8 RGB.
     """
     frame = locate(avatar, view, expression, rotation, translation, torso)
-    pose = avatar.pose_correction.look(rotation, translation)
+    pose = avatar.pose_correction.standardised(rotation, translation)
     planes = blend(avatar.head, expression, pose)
     edges, opacity = search(avatar, view, frame, samples, bins, block)
     head = march(avatar, view, frame, planes, edges, opacity, block)

@@ -26,20 +26,27 @@ def test_expression_and_pose_move_all_of_the_head() -> None:
     avatar = small_avatar()
     avatar.pose_correction.pose_scale.fill_(0.5)
     rotation, translation, _ = POSE
-    expression = torch.randn(30)
+    expression = 0.5 * torch.randn(30)
     avatar.head.basis_planes.zero_()
     moved = avatar.blend(expression[None], rotation[None], translation[None])[0] - avatar.head.static_planes
-    pose = avatar.pose_correction.look(rotation, translation)
+    pose = avatar.pose_correction.standardised(rotation, translation).clamp(-2.5, 2.5)
     assert pose.abs().max() == 2.5, "farther than at enrolment it does nothing more"
     coarse = torch.einsum("e,epcyx->pcyx", torch.cat((expression, pose)), avatar.head.wide_planes)
     assert torch.allclose(moved[:, :4, ::31, ::31], coarse[..., ::7, ::7], atol=1e-5)
     assert (moved[:, 4:] == 0).all()
     # In other units of the expression it is the same.
-    shift, scale = torch.randn(30), torch.rand(30) + 0.5
+    shift, scale = 0.1 * torch.randn(30), 0.2 * torch.rand(30) + 0.9
     avatar.rescale_expression(shift, scale)
     again = avatar.blend(((expression - shift) / scale)[None], rotation[None], translation[None])[0]
     still = small_avatar().head.static_planes
     assert torch.allclose(again[:, :4, ::31, ::31] - moved[:, :4, ::31, ::31], still[:, :4, ::31, ::31], atol=1e-4)
+
+
+def test_the_wildest_expression_does_no_more_to_all_of_the_head_than_a_strong_one() -> None:
+    head = small_avatar().head
+    direction = torch.randn(30).sign()[None]
+    assert torch.allclose(head.wide(2.5 * direction), head.wide(8.0 * direction))
+    assert (head.wide(2.5 * direction) - head.wide(direction)).abs().max() > 0.1
 
 
 def test_the_expression_is_learned_from_the_face_alone() -> None:
