@@ -46,7 +46,7 @@ class TrainingSettings:
     """Of the pose correction."""
     correction_decay: float = 3.0
     """Decoupled weight decay of the same. How far away a head is hardly shows, and planes that move can make up for it:
-    without decay what is corrected by the expression grows to centimetres, and the head is trained out of its grid."""
+    without decay what is corrected by the expression grows to centimetres, and one training of four came out torn."""
     basis_decay: float = 0.02
     """Decoupled weight decay of the planes that expression and pose move: the guard against learning a minute of
     footage by heart."""
