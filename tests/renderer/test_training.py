@@ -12,6 +12,8 @@ from renderer.training.trainer import Trainer, TrainingSettings
 from tests.renderer.scenes import SMALL, ball_footage, ball_surface
 
 FOOTAGE = ball_footage(60, 64)
+STEPS = 450
+"""After 350 a held-out view has 22.9 dB, after these 24.6."""
 
 
 def trainer() -> Trainer:
@@ -30,8 +32,8 @@ def test_the_background_is_found_where_it_is_seen_and_guessed_where_not() -> Non
 @pytest.fixture(scope="module")
 def trained() -> Trainer:
     training = trainer()
-    for step in range(350):
-        training.step(step / 350)
+    for step in range(STEPS):
+        training.step(step / STEPS)
     return training
 
 

@@ -19,7 +19,7 @@ class Watched:
 
     pid: int
     command: list[str]
-    """Its command line."""
+    """Its command line, as last seen."""
     cpu: list[tuple[float, float]] = field(default_factory=list)
     """(moment, processor seconds used until then)."""
     proportional: list[tuple[float, float]] = field(default_factory=list)
@@ -91,12 +91,12 @@ class ProcessWatch:
             fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
             status = _numbers((folder / "status").read_text())
             rollup = _numbers((folder / "smaps_rollup").read_text()) if thorough else {}
-            if pid not in self._seen:
-                words = (folder / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
-                self._seen[pid] = Watched(pid, [word for word in words if word])
+            words = (folder / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
         except (OSError, IndexError):
             return  # it has just ended
-        process = self._seen[pid]
+        process = self._seen.setdefault(pid, Watched(pid, []))
+        # Each time: one that has only just been forked still has its parent's, and one that has ended has none.
+        process.command = [word for word in words if word] or process.command
         ticks = int(fields[11]) + int(fields[12])
         process.cpu.append((now, ticks / os.sysconf("SC_CLK_TCK")))
         process.peak_rss = max(process.peak_rss, status.get("VmHWM", 0))
