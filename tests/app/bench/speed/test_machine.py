@@ -61,6 +61,16 @@ def test_a_process_and_its_child_are_watched():
 
 
 @linux
+def test_a_process_that_becomes_another_program_has_the_command_of_that():
+    first = "import os, time; time.sleep(0.7); os.execvp('sleep', ['sleep', '0.7'])"
+    process = subprocess.Popen([sys.executable, "-c", first])
+    with ProcessWatch(process.pid) as watch:
+        assert process.wait(20.0) == 0
+    (seen,) = watch.processes
+    assert seen.command == ["sleep", "0.7"]
+
+
+@linux
 def test_all_descendants_are_found():
     inner = "import time; time.sleep(30)"
     outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"
