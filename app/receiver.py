@@ -6,11 +6,10 @@ late anywhere is skipped.
 """
 
 import asyncio
-import sys
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from app.latency import RECEIVER_STAGES, ArrivalLog, StageLog
 from app.loaded import RenderedAvatar
 from app.mailbox import Mailbox
 from app.session import REFUSED, Handshake, Hello, Rights, Role, backdrop_of, shake_hands
+from app.warm_up import Budget, WarmUp, limit_render_threads
 from app.window import figures
 from app.window.figures import Status, Tone
 from codec.backdrop import decode_backdrop
@@ -46,11 +46,8 @@ SILENT_SECONDS: Final = 0.7
 REFUSED_SECONDS: Final = 0.5
 """Between telling the sender that a packet was refused and doing so again: by then it has acted upon it."""
 
-TRIAL_SIDE: Final = 32
-"""Pixels of the picture by which a field is tried that may take minutes for a whole one, as the paper's does."""
-
-SLOW_SECONDS: Final = 20.0
-"""Seconds for a whole picture, by the trial, from which on a smaller one is shown at once."""
+ALONE_SECONDS: Final = 2.0
+"""Without a seat in the room for so long nobody else is there: the server gives one at once otherwise."""
 
 OFFSET_STEP: Final = 0.005
 """Seconds by which the estimate of the other clock must change before it is taken: smaller steps would only jitter."""
@@ -76,16 +73,6 @@ class RenderedFrame:
     """When its rendering began."""
     done: float
     """When it was there."""
-
-
-class Budget(Protocol):
-    """Chooses the size that can be rendered in time (renderer.budget.FrameBudget)."""
-
-    def choose(self, width: int, height: int) -> tuple[int, int]:
-        """Return the size to render when width by height is wanted."""
-
-    def report(self, width: int, height: int, seconds: float) -> None:
-        """Learn what a rendering cost."""
 
 
 class Receiver:
@@ -124,10 +111,7 @@ class Receiver:
         self._newest_painted = float("-inf")
         self._status: Status | None = figures.connecting()
         self._stop = threading.Event()
-        self._met = False
-        """Whether somebody was in the room already."""
-        self._pictured = threading.Event()
-        """Set once there is a picture of the call, or will be none."""
+        self._warm_up = WarmUp(avatar, budget, threads)
         self._render_failure: asyncio.Future[BaseException] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped: asyncio.Event | None = None
@@ -183,17 +167,26 @@ class Receiver:
             raise
         finally:
             self._stop.set()
-            self._pictured.set()
+            self._warm_up.end()
             self.mailbox.close()
         return ending
 
     async def _call(self, options: CallOptions, seconds: float | None) -> Ending:
         ice = IceServers(options.stun, options.turn, options.turn_user, options.turn_password)
 
-        def joined(first: bool) -> None:
-            self._status = figures.waiting(options.room) if first else figures.connecting()
-            self._met = not first
+        def wait() -> None:
+            self._status = figures.waiting(options.room)
+            self._warm_up.make_fast()
 
+        def joined(first: bool) -> None:
+            alone.cancel()
+            if first:
+                wait()
+            else:
+                self._status = figures.connecting()
+
+        # Until somebody has opened the room, there is no seat to take.
+        alone = asyncio.get_running_loop().call_later(ALONE_SECONDS, wait)
         connecting = asyncio.ensure_future(
             Peer.connect(
                 options.room,
@@ -205,10 +198,11 @@ class Receiver:
                 on_joined=joined,
             )
         )
-        warming = asyncio.create_task(asyncio.to_thread(self._warm_up))
+        warming = asyncio.create_task(asyncio.to_thread(self._warm_up.run, *self._size))
         try:
             peer = await until_stopped(connecting, self._stopped)
         finally:
+            alone.cancel()
             # Not cancelled: the thread would go on, and it renders with what the call is about to use.
             await asyncio.wait({warming})
             # Looked at, so that asyncio does not complain when the call fails for another reason.
@@ -316,32 +310,6 @@ class Receiver:
             self._refused_told = now
             peer.send_control(REFUSED)
 
-    def _warm_up(self) -> None:
-        """Render the face at rest: the first rendering takes long, and must not teach the budget that all do."""
-        limit_render_threads(self._threads)
-        rest = self._avatar.tables.rest_state(0.0)
-        self._avatar.render(rest, TRIAL_SIDE, TRIAL_SIDE)
-        started = time.perf_counter()
-        self._avatar.render(rest, TRIAL_SIDE, TRIAL_SIDE)
-        seconds = time.perf_counter() - started
-        width, height = self._size
-        # A small picture costs more a pixel than a large one, so that only a field which is far too slow is lowered.
-        if seconds * width * height > SLOW_SECONDS * TRIAL_SIDE**2:
-            self._budget.report(TRIAL_SIDE, TRIAL_SIDE, seconds)
-        self._avatar.render(rest, *self._budget.choose(width, height))
-        # Not waited for: the first time on a machine it takes longer than anybody waits for a picture.
-        threading.Thread(target=self._prepare, name="prepare", daemon=True).start()
-
-    def _prepare(self) -> None:
-        """Have rendering made fast, but where somebody is there to be seen, not before the first picture.
-
-        Even to read what an earlier process compiled takes half a second, and connecting goes on slowly meanwhile.
-        """
-        if self._met:
-            self._pictured.wait()
-        if not self._stop.is_set():
-            self._avatar.prepare()
-
     def _render_loop(self) -> None:
         try:
             self._render_until_stopped()
@@ -369,7 +337,7 @@ class Receiver:
                 continue
             shown, shown_size = state, wanted
             self.mailbox.put(self._render(state, wanted))
-            self._pictured.set()
+            self._warm_up.make_fast()
 
     def _render(self, state: FaceState, wanted: tuple[int, int]) -> RenderedFrame:
         width, height = self._budget.choose(*wanted)
@@ -437,9 +405,3 @@ def check_ending(ending: Ending) -> None:
     """Raise `SignalingError` when the call ended without a goodbye, so that the command says so and fails."""
     if not ending.farewell:
         raise SignalingError(ending.reason)
-
-
-def limit_render_threads(threads: int) -> None:
-    """Let torch, where the avatar renders with it, use so many threads: beyond the cores they wait for each other."""
-    if (torch := sys.modules.get("torch")) is not None:
-        torch.set_num_threads(threads)

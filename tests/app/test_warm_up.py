@@ -1,14 +1,14 @@
 """What a receiver renders before the first packet, by an invented clock."""
 
+import threading
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app import receiver
-from app.receiver import Receiver
+from app import warm_up
+from app.warm_up import WarmUp
 from codec.face_state import FaceState
 from renderer.budget import FrameBudget
 from tests.e2e.small_avatar import SmallAvatar
@@ -30,9 +30,8 @@ class SlowAvatar(SmallAvatar):
 
 def warmed_up(pixel_seconds: float, monkeypatch: pytest.MonkeyPatch) -> tuple[SlowAvatar, FrameBudget]:
     avatar, budget = SlowAvatar(pixel_seconds), FrameBudget(25.0)
-    monkeypatch.setattr(receiver, "time", SimpleNamespace(perf_counter=lambda: avatar.now, monotonic=lambda: 0.0))
-    made: Any = Receiver(avatar, budget, device="test", size=(512, 384))
-    made._warm_up()
+    monkeypatch.setattr(warm_up, "time", SimpleNamespace(perf_counter=lambda: avatar.now))
+    WarmUp(avatar, budget, threads=1).run(512, 384)
     return avatar, budget
 
 
@@ -48,3 +47,37 @@ def test_a_field_that_takes_minutes_is_asked_for_little(monkeypatch: pytest.Monk
     assert max(avatar.sizes) == (86, 64)
     assert budget.choose(512, 384) == (86, 64)
     assert avatar.now < 10.0
+
+
+class PreparedAvatar(SmallAvatar):
+    """Notes that it was made fast."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prepared = threading.Event()
+
+    def prepare(self) -> None:
+        self.prepared.set()
+
+
+@pytest.mark.parametrize("allowed_first", [False, True])
+def test_rendering_is_made_fast_when_it_may_be(allowed_first: bool) -> None:
+    avatar = PreparedAvatar()
+    warming = WarmUp(avatar, FrameBudget(25.0), threads=1)
+    if allowed_first:
+        warming.make_fast()
+        assert not avatar.prepared.is_set()
+        warming.run(32, 24)
+    else:
+        warming.run(32, 24)
+        assert not avatar.prepared.wait(0.1)
+        warming.make_fast()
+    assert avatar.prepared.wait(5.0)
+
+
+def test_rendering_is_not_made_fast_for_a_call_that_has_ended() -> None:
+    avatar = PreparedAvatar()
+    warming = WarmUp(avatar, FrameBudget(25.0), threads=1)
+    warming.run(32, 24)
+    warming.end()
+    assert not avatar.prepared.wait(0.1)

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 
+from app import receiver
 from app.call_options import CallOptions
 from app.face_source import RecordedFace
 from app.receiver import Receiver
@@ -32,7 +33,8 @@ class NotedAvatar(SmallAvatar):
         return super().render(state, width, height)
 
 
-async def test_rendering_is_made_fast_after_the_first_picture(server):
+async def test_rendering_is_made_fast_after_the_first_picture(server, monkeypatch):
+    monkeypatch.setattr(receiver, "ALONE_SECONDS", 30.0)
     avatar = NotedAvatar()
     options = CallOptions("busy", server=server.url, wait=10.0)
     sender = Sender(avatar, RecordedFace(wandering_states(), 25.0, b"", True))
@@ -46,11 +48,13 @@ async def test_rendering_is_made_fast_after_the_first_picture(server):
     assert avatar.before > WARMING_UP
 
 
-async def test_and_at_once_where_nobody_is_there_yet(server):
+async def test_and_before_where_nobody_is_there_yet(server, monkeypatch):
+    monkeypatch.setattr(receiver, "ALONE_SECONDS", 0.2)
     avatar = NotedAvatar()
-    receiver = Receiver(avatar, PlainBudget(), device="test", size=SIZE)
-    receiving = asyncio.create_task(receiver.run(CallOptions("empty", server=server.url, wait=20.0)))
+    waiting = Receiver(avatar, PlainBudget(), device="test", size=SIZE)
+    receiving = asyncio.create_task(waiting.run(CallOptions("empty", server=server.url, wait=20.0)))
     assert await asyncio.to_thread(avatar.prepared.wait, 10.0)
     assert avatar.before == WARMING_UP
-    receiver.stop()
+    assert waiting.state()[0].label == "Waiting"
+    waiting.stop()
     await receiving

@@ -123,7 +123,7 @@ def open_avatar(path: str, device: str, threads: int) -> "LoadedAvatar":
     limit_library_threads(threads)
 
     from app.avatar import load_avatar
-    from app.receiver import limit_render_threads
+    from app.warm_up import limit_render_threads
 
     avatar = load_avatar(path, device)
     limit_render_threads(threads)
