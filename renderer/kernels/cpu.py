@@ -60,22 +60,29 @@ def prepare(folder: Path) -> bool:
             try:
                 from numba import config
 
+                from renderer.kernels import cpu_features
+
                 settings: Any = config
-                settings.CACHE_DIR = str(_cache(folder))
-                from renderer.kernels import cpu_finish, cpu_march, cpu_planes, cpu_search, cpu_vector
+                settings.CACHE_DIR = str(_cache(folder, cpu_features.MATRICES))
+                from renderer.kernels import cpu_finish, cpu_march, cpu_planes, cpu_search
             except Exception as error:  # Whatever a compiler complains of: there is another way to render.
                 _log.warning("rendering is not compiled on this machine, and slower: %s", error)
                 _compiled["failed"] = error
             else:
-                _compiled.update(search=cpu_search, march=cpu_march, finish=cpu_finish, vector=cpu_vector)
+                _compiled.update(search=cpu_search, march=cpu_march, finish=cpu_finish, features=cpu_features)
                 _compiled["planes"] = cpu_planes
         return ready()
 
 
-def _cache(folder: Path) -> Path:
-    """Return a folder for what these very sources compile to: the compiler looks at a kernel's own file alone."""
+def _cache(folder: Path, matrices: bool) -> Path:
+    """Return a folder for what these very sources compile to.
+
+    The compiler looks at a kernel's own file and at the processor alone; whether the system lets a process multiply
+    matrices it does not see.
+    """
     sources = sorted(Path(__file__).parent.glob("*.py"))
-    digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
+    contents = b"".join(source.read_bytes() for source in sources)
+    digest = hashlib.sha256(contents + bytes([matrices])).hexdigest()[:16]
     try:
         (folder / digest).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder / digest):
@@ -91,7 +98,7 @@ def ready() -> bool:
 
 def bfloat16() -> bool:
     """Return whether the kernels multiply in bfloat16 here; not before ``prepare``."""
-    return bool(_compiled["vector"].BFLOAT16)
+    return bool(_compiled["features"].BFLOAT16)
 
 
 def supports(avatar: Avatar) -> bool:

@@ -5,7 +5,9 @@ from typing import Any, Final
 import numpy as np
 from numba import njit, types
 
-from renderer.kernels.cpu_vector import FAST, NUMBER, NUMBER_BYTES, ROWS, WIDTH, exp, layer, texel, texel_reader
+from renderer.kernels.cpu_features import NUMBER, NUMBER_BYTES
+from renderer.kernels.cpu_layer import ROWS, WIDTH, layer
+from renderer.kernels.cpu_vector import FAST, exp, texel, texel_reader
 
 CHANNELS: Final = 8
 """Of the torso's plane."""
@@ -98,10 +100,8 @@ def finish(
     limit, lattice_limit = _F(size - 1), _F(lattice - 1)
     row_bytes = np.int64(4 * CHANNELS * size)
     features = np.zeros((_PIXELS + ROWS, CHANNELS), NUMBER)
-    logits = np.empty((_PIXELS + ROWS, 4), np.float32)
-    values = np.empty(4 * _PIXELS, np.float32)
+    values = np.empty((4, _PIXELS + ROWS), np.float32)
     places = np.empty(_PIXELS, np.int64)
-    rows = np.empty(ROWS, np.int64)
     gathered = 0
     for index in range(len(torso)):
         y, x = torso[index] // columns, torso[index] % columns
@@ -127,31 +127,28 @@ def finish(
             gathered += 1
         if gathered < _PIXELS and index < len(torso) - 1:
             continue
-        for tile in range(0, gathered, ROWS):
-            for row in range(ROWS):
-                rows[row] = features.ctypes.data + (tile + row) * CHANNELS * NUMBER_BYTES
-            _shade_layer(
-                rows.ctypes.data,
-                shade_weights.ctypes.data,
-                shade_bias.ctypes.data,
-                colour_weights.ctypes.data,
-                0,
-                logits.ctypes.data + 16 * tile,
-            )
-        for place in range(gathered):
-            logits[place, 3] = _F(2.0) * (logits[place, 3] + colour_weights[4 * WIDTH + 3])
-            for channel in range(3):
-                logits[place, channel] += colour_weights[4 * WIDTH + channel]
-        flat = logits.reshape(-1)
-        for place in range(4 * gathered):
-            values[place] = _F(1.0) / (_F(1.0) + exp(-flat[place]))
+        _shade_layer(
+            gathered,
+            features.ctypes.data,
+            shade_weights.ctypes.data,
+            shade_bias.ctypes.data,
+            colour_weights.ctypes.data,
+            0,
+            values.ctypes.data,
+            values.strides[0],
+        )
+        for channel in range(4):
+            # Opacity is twice as steep.
+            steepness, bias = _F(2.0) if channel == 3 else _F(1.0), colour_weights[4 * WIDTH + channel]
+            for place in range(gathered):
+                values[channel, place] = _F(1.0) / (_F(1.0) + exp(-steepness * (values[channel, place] + bias)))
         for place in range(gathered):
             y, x = places[place] // columns, places[place] % columns
-            alpha = values[4 * place + 3]
+            alpha = values[3, place]
             inside = top <= y < top + height and left <= x < left + width
             for channel in range(3):
                 behind = background[y, x, channel]
-                colour = behind + alpha * (values[4 * place + channel] - behind)
+                colour = behind + alpha * (values[channel, place] - behind)
                 if inside:
                     colour = colour * passed[y - top, x - left] + rgb[y - top, x - left, channel]
                 picture[y, x, channel] = _rounded(colour)

@@ -6,19 +6,9 @@ from typing import Any, Final
 import numpy as np
 from numba import njit, types
 
-from renderer.kernels.cpu_vector import (
-    FAST,
-    NUMBER,
-    NUMBER_BYTES,
-    ROWS,
-    WIDTH,
-    as_number,
-    exp,
-    layer,
-    softplus,
-    texel,
-    texel_reader,
-)
+from renderer.kernels.cpu_features import NUMBER, NUMBER_BYTES
+from renderer.kernels.cpu_layer import ROWS, WIDTH, layer
+from renderer.kernels.cpu_vector import FAST, as_number, exp, softplus, texel, texel_reader
 
 CHANNELS: Final = 16
 """Of a plane of the head."""
@@ -115,6 +105,7 @@ def march(
     above = across + row_bytes * size
     # Of the rays that are marched together; a tile may reach beyond the last.
     rays = np.empty((_RAYS, 4), np.float32)
+    views = np.zeros((_RAYS, HIDDEN - WIDTH), NUMBER)
     places = np.empty((_RAYS, 2), np.int64)
     spans = np.empty((_RAYS, samples + 1), np.float32)
     still = np.empty(_RAYS, np.int64)
@@ -124,13 +115,11 @@ def march(
     lengths = np.empty(_RAYS, np.float32)
     depths = np.empty(_RAYS, np.float32)
     logits = np.empty(_RAYS + ROWS, np.float32)
-    # Of all samples.
+    # Of all samples that can be seen, and of one of each ray behind them.
     hidden = np.zeros((_RAYS * samples + ROWS, HIDDEN), NUMBER)
-    seen = np.empty(_RAYS * samples, np.int64)
     owners = np.empty(_RAYS * samples, np.int64)
     weights = np.empty(_RAYS * samples, np.float32)
-    colours = np.empty((_RAYS * samples + ROWS, 3), np.float32)
-    rows = np.empty(ROWS, np.int64)
+    colours = np.empty((3, _RAYS * samples + ROWS), np.float32)
 
     block_columns = opacity.shape[1]
     gathered = 0
@@ -146,6 +135,8 @@ def march(
             rz = dx * pose[5] + dy * pose[8] + dz * pose[11]
             rays[gathered, 0], rays[gathered, 1], rays[gathered, 2] = rx, ry, rz
             rays[gathered, 3] = math.sqrt(rx * rx + ry * ry + rz * rz)
+            for axis in range(3):
+                views[gathered, axis] = as_number(rays[gathered, axis] / rays[gathered, 3])
             places[gathered, 0], places[gathered, 1] = y, x
             for edge in range(samples + 1):
                 spans[gathered, edge] = edges[row * block_columns + column, edge]
@@ -160,7 +151,7 @@ def march(
         for ray in range(gathered):
             still[ray] = ray
             before[ray] = _F(1.0)
-        stored = found = 0
+        found = 0
         for sample in range(samples):
             for place in range(open_rays):
                 ray = still[place]
@@ -178,31 +169,30 @@ def march(
                 _read_texels(front + iy * row_bytes + ix * stride, stride, row_bytes, fx, fy, target)
                 _read_texels(across + iy * row_bytes + iz * stride, stride, row_bytes, fz, fy, target + part)
                 _read_texels(above + iz * row_bytes + ix * stride, stride, row_bytes, fx, fz, target + 2 * part)
-            for tile in range(0, open_rays, ROWS):
-                for row in range(ROWS):
-                    rows[row] = features.ctypes.data + (tile + row) * FEATURES * NUMBER_BYTES
-                _density_layer(
-                    rows.ctypes.data,
-                    density_weights.ctypes.data,
-                    density_bias.ctypes.data,
-                    sigma_weights.ctypes.data,
-                    hidden.ctypes.data + (stored + tile) * HIDDEN * NUMBER_BYTES,
-                    logits.ctypes.data + 4 * tile,
-                )
+            _density_layer(
+                open_rays,
+                features.ctypes.data,
+                density_weights.ctypes.data,
+                density_bias.ctypes.data,
+                sigma_weights.ctypes.data,
+                hidden.ctypes.data + found * HIDDEN * NUMBER_BYTES,
+                logits.ctypes.data,
+                0,
+            )
             for place in range(open_rays):
                 sigma = softplus((logits[place] + sigma_weights[WIDTH]) * _F(4.0) - _F(4.0))
                 depths[place] = exp(-sigma * lengths[place])
-            remaining = 0
+            remaining, stored = 0, found
             for place in range(open_rays):
                 ray = still[place]
                 through = before[ray] * depths[place]
                 weight = before[ray] - through
                 before[ray] = through
                 if weight > _SEEN:
-                    inverse = _F(1.0) / rays[ray, 3]
-                    for axis in range(3):
-                        hidden[stored + place, WIDTH + axis] = as_number(rays[ray, axis] * inverse)
-                    seen[found] = stored + place
+                    for unit in range(WIDTH):
+                        hidden[found, unit] = hidden[stored + place, unit]
+                    for axis in range(HIDDEN - WIDTH):
+                        hidden[found, WIDTH + axis] = views[ray, axis]
                     owners[found] = ray
                     weights[found] = weight
                     found += 1
@@ -210,27 +200,25 @@ def march(
                     still[remaining] = ray
                     remaining += 1
             counts[2] += open_rays
-            stored += open_rays
             open_rays = remaining
-        for tile in range(0, found, ROWS):
-            for row in range(ROWS):
-                rows[row] = hidden.ctypes.data + seen[min(tile + row, found - 1)] * HIDDEN * NUMBER_BYTES
-            _colour_layer(
-                rows.ctypes.data,
-                colour_weights.ctypes.data,
-                colour_bias.ctypes.data,
-                rgb_weights.ctypes.data,
-                0,
-                colours.ctypes.data + 12 * tile,
-            )
-        for place in range(found):
-            for channel in range(3):
-                value = colours[place, channel] + rgb_weights[3 * WIDTH + channel]
-                colours[place, channel] = weights[place] / (_F(1.0) + exp(-value))
+        _colour_layer(
+            found,
+            hidden.ctypes.data,
+            colour_weights.ctypes.data,
+            colour_bias.ctypes.data,
+            rgb_weights.ctypes.data,
+            0,
+            colours.ctypes.data,
+            colours.strides[0],
+        )
+        for channel in range(3):
+            bias = rgb_weights[3 * WIDTH + channel]
+            for place in range(found):
+                colours[channel, place] = weights[place] / (_F(1.0) + exp(-bias - colours[channel, place]))
         for place in range(found):
             y, x = places[owners[place]]
             for channel in range(3):
-                rgb[y, x, channel] += colours[place, channel]
+                rgb[y, x, channel] += colours[channel, place]
         for ray in range(gathered):
             passed[places[ray, 0], places[ray, 1]] = before[ray]
         counts[1] += gathered

@@ -212,36 +212,45 @@ def test_exp_and_softplus() -> None:
     assert np.abs(s - np.logaddexp(0.0, x.astype(np.float64)))[np.abs(x) < 10].max() < 2e-6
 
 
-def test_a_layer() -> None:
+@pytest.mark.parametrize("matrices", [False, True])
+@pytest.mark.parametrize(("inputs", "heads"), [(8, 4), (10, 3), (32, 1), (48, 1), (68, 3)])
+def test_a_layer(inputs: int, heads: int, matrices: bool) -> None:
     from numba import njit
 
-    from renderer.kernels.cpu_vector import BFLOAT16, NUMBER, NUMBER_BYTES, ROWS, WIDTH, layer
+    from renderer.kernels.cpu_features import BFLOAT16, MATRICES, NUMBER, NUMBER_BYTES
+    from renderer.kernels.cpu_layer import ROWS, WIDTH, layer
 
-    wide = layer(10, 3, WIDTH * NUMBER_BYTES)
+    if matrices and not MATRICES:
+        pytest.skip("this processor does not multiply matrices")
+    wide = layer(inputs, heads, WIDTH * NUMBER_BYTES, matrices)
 
     @njit  # type: ignore[untyped-decorator]
-    def apply(rows, weights, bias, narrow, outputs, results):  # type: ignore[no-untyped-def]
+    def apply(count, rows, weights, bias, narrow, outputs, results):  # type: ignore[no-untyped-def]
         wide(
+            count,
             rows.ctypes.data,
             weights.ctypes.data,
             bias.ctypes.data,
             narrow.ctypes.data,
             outputs.ctypes.data,
             results.ctypes.data,
+            results.strides[0],
         )
 
     torch.manual_seed(3)
-    inputs, weights = torch.randn(ROWS, 10), torch.randn(WIDTH, 10)
-    bias, narrow = torch.randn(WIDTH), torch.randn(3, WIDTH)
+    count = 2 * ROWS + 1
+    rows, weights = torch.randn(count + ROWS, inputs), torch.randn(WIDTH, inputs)
+    bias, narrow = torch.randn(WIDTH), torch.randn(heads, WIDTH)
     if BFLOAT16:
-        inputs, weights = inputs.bfloat16().float(), weights.bfloat16().float()
-        held = inputs.bfloat16().view(torch.int16).numpy()
+        rows, weights = rows.bfloat16().float(), weights.bfloat16().float()
+        held = rows.bfloat16().view(torch.int16).numpy()
     else:
-        held = inputs.numpy()
-    rows = np.array([held.ctypes.data + row * held.strides[0] for row in range(ROWS)])
-    outputs, results = np.zeros((ROWS, WIDTH), NUMBER), np.zeros((ROWS, 3), np.float32)
-    apply(rows, cpu.pack(weights), bias.numpy(), narrow.numpy(), outputs, results)
-    expected = torch.relu(inputs @ weights.T + bias)
+        held = rows.numpy()
+    outputs, results = np.zeros((count + ROWS, WIDTH), NUMBER), np.zeros((heads, count + ROWS), np.float32)
+    apply(count, held, cpu.pack(weights), bias.numpy(), narrow.numpy(), outputs, results)
+    expected = torch.relu(rows @ weights.T + bias)[:count]
     stored = torch.from_numpy(outputs)
-    assert torch.allclose(stored.view(torch.bfloat16).float() if BFLOAT16 else stored, expected, atol=1e-5, rtol=5e-3)
-    assert torch.allclose(torch.from_numpy(results), expected @ narrow.T, atol=1e-3)
+    stored = (stored.view(torch.bfloat16).float() if BFLOAT16 else stored)[:count]
+    assert torch.allclose(stored, expected, atol=1e-5, rtol=5e-3)
+    assert torch.allclose(torch.from_numpy(results[:, :count]), narrow @ expected.T, atol=1e-3)
+    assert not results[:, count + ROWS - 1].any()
