@@ -24,6 +24,10 @@ SEARCH_BINS = 64
 """Lookups in the density grid a ray when a frame is rendered: a quarter fewer lose 0.08 dB, more gain nothing."""
 BLOCK = 2
 """Side of a block of rays that share a search: the density grid is coarser than the pixels anyway."""
+LARGEST_BLOCK = 4
+"""The same for the largest pictures, in which a larger one would be seen as steps along the hair."""
+BLOCKS_ACROSS = 170
+"""Blocks that a picture is high, between these two sides: then a block errs as little as one of 2 pixels of 256."""
 
 
 class Avatar(Portrait):
@@ -85,7 +89,8 @@ class Avatar(Portrait):
         planes = self.blend(expression[None], rotation[None], translation[None])[0]
         condition = self.torso.condition(rotation, translation, torso)
         rotation, translation = self.pose_correction(expression, rotation, translation)
-        window = view.head_window(self.grid, self.camera, rotation, translation, BLOCK)
+        block = min(max(BLOCK, height // BLOCKS_ACROSS), LARGEST_BLOCK)
+        window = view.head_window(self.grid, self.camera, rotation, translation, block)
         run: ModuleType = cpu if backend == "compiled" else stages
         if window.height and window.width:
             edges, opacity = run.search(self, view, window, rotation, translation, samples, SEARCH_BINS)

@@ -150,7 +150,7 @@ def march(
     opacity: Tensor,
     counts: Counts | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Do what `renderer.stages.march` does, without colours that cannot be seen; ``counts`` are added to."""
+    """Do what `renderer.stages.march` does, up to where a ray is opaque; ``counts`` are added to."""
     head = avatar.head
     rows, columns = window.blocks
     rgb = np.empty((window.height, window.width, 3), np.float32)

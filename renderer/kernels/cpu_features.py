@@ -34,7 +34,7 @@ def _tiles_permitted() -> bool:
     """Return whether this process may use the tile registers: Linux saves their 8 KB for those only that ask for it."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return False
-    return ctypes.CDLL(None).syscall(_ARCH_PRCTL, _REQUEST_STATE, _TILE_DATA) == 0
+    return bool(ctypes.CDLL(None).syscall(_ARCH_PRCTL, _REQUEST_STATE, _TILE_DATA) == 0)
 
 
 MATRICES: Final = BFLOAT16 and has("amx-tile", "amx-bf16") and _tiles_permitted()

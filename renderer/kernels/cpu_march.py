@@ -19,8 +19,6 @@ HIDDEN: Final = WIDTH + 4
 _RAYS: Final = 48
 """Marched together: what is kept of them fits into a core's first cache."""
 _F = np.float32
-_SEEN: Final = _F(5e-4)
-"""Weight from which a sample's colour counts: all below together change an 8-bit colour by less than one step."""
 _OPEN: Final = _F(2e-3)
 """Transmittance up to which a ray is followed: what lies behind it changes an 8-bit colour by half a step at most."""
 _HIT: Final = _F(1e-3)
@@ -103,69 +101,82 @@ def march(
     front = planes.ctypes.data
     across = front + row_bytes * size
     above = across + row_bytes * size
+    stride, part = 4 * CHANNELS, CHANNELS * NUMBER_BYTES
+    # In texels.
+    origin = np.empty(3, np.float32)
+    for axis in range(3):
+        origin[axis] = (pose[axis] - box[0, axis]) * box[1, axis]
+
+    # Row, column and block of each pixel that is marched.
+    end = min(last * side, height)
+    hits = np.empty(((end - first * side) * width, 3), np.int32)
+    count = 0
+    columns = opacity.shape[1]
+    for y in range(first * side, end):
+        row = y // side
+        for column in range(columns):
+            hit = opacity[row, column] > _HIT
+            for x in range(column * side, min((column + 1) * side, width)):
+                rgb[y, x, 0] = rgb[y, x, 1] = rgb[y, x, 2] = _F(0.0)
+                passed[y, x] = _F(1.0)
+                if hit:
+                    hits[count, 0], hits[count, 1], hits[count, 2] = y, x, row * columns + column
+                    count += 1
+
     # Of the rays that are marched together; a tile may reach beyond the last.
-    rays = np.empty((_RAYS, 4), np.float32)
+    slopes = np.empty((3, _RAYS), np.float32)
+    norms = np.empty(_RAYS, np.float32)
     views = np.zeros((_RAYS, HIDDEN - WIDTH), NUMBER)
-    places = np.empty((_RAYS, 2), np.int64)
-    spans = np.empty((_RAYS, samples + 1), np.float32)
     still = np.empty(_RAYS, np.int64)
     before = np.empty(_RAYS, np.float32)
+    sums = np.empty((_RAYS, 3), np.float32)
     # Of one sample of each of them.
+    texels = np.empty((3, _RAYS), np.int32)
+    fractions = np.empty((3, _RAYS), np.float32)
     features = np.zeros((_RAYS + ROWS, FEATURES), NUMBER)
     lengths = np.empty(_RAYS, np.float32)
     depths = np.empty(_RAYS, np.float32)
     logits = np.empty(_RAYS + ROWS, np.float32)
-    # Of all samples that can be seen, and of one of each ray behind them.
+    # Of all samples.
     hidden = np.zeros((_RAYS * samples + ROWS, HIDDEN), NUMBER)
     owners = np.empty(_RAYS * samples, np.int64)
     weights = np.empty(_RAYS * samples, np.float32)
     colours = np.empty((3, _RAYS * samples + ROWS), np.float32)
 
-    block_columns = opacity.shape[1]
-    gathered = 0
-    end = (min(last * side, height) - first * side) * width
-    for index in range(end):
-        y = first * side + index // width
-        x = index % width
-        row, column = y // side, x // side
-        if opacity[row, column] > _HIT:
+    for start in range(0, count, _RAYS):
+        rays = open_rays = min(_RAYS, count - start)
+        for ray in range(rays):
+            y, x = hits[start + ray, 0], hits[start + ray, 1]
             dx, dy, dz = directions[top + y, left + x]
             rx = dx * pose[3] + dy * pose[6] + dz * pose[9]
             ry = dx * pose[4] + dy * pose[7] + dz * pose[10]
             rz = dx * pose[5] + dy * pose[8] + dz * pose[11]
-            rays[gathered, 0], rays[gathered, 1], rays[gathered, 2] = rx, ry, rz
-            rays[gathered, 3] = math.sqrt(rx * rx + ry * ry + rz * rz)
-            for axis in range(3):
-                views[gathered, axis] = as_number(rays[gathered, axis] / rays[gathered, 3])
-            places[gathered, 0], places[gathered, 1] = y, x
-            for edge in range(samples + 1):
-                spans[gathered, edge] = edges[row * block_columns + column, edge]
-            gathered += 1
-        else:
-            passed[y, x] = _F(1.0)
-        rgb[y, x, 0] = rgb[y, x, 1] = rgb[y, x, 2] = _F(0.0)
-        if gathered < _RAYS and index < end - 1:
-            continue
-
-        open_rays = gathered
-        for ray in range(gathered):
+            norm = math.sqrt(rx * rx + ry * ry + rz * rz)
+            inverse = _F(1.0) / norm
+            views[ray, 0], views[ray, 1] = as_number(rx * inverse), as_number(ry * inverse)
+            views[ray, 2] = as_number(rz * inverse)
+            slopes[0, ray], slopes[1, ray], slopes[2, ray] = rx * box[1, 0], ry * box[1, 1], rz * box[1, 2]
+            norms[ray] = norm
             still[ray] = ray
             before[ray] = _F(1.0)
-        found = 0
+            sums[ray, 0] = sums[ray, 1] = sums[ray, 2] = _F(0.0)
+        stored = 0
         for sample in range(samples):
             for place in range(open_rays):
                 ray = still[place]
-                near, far = spans[ray, sample], spans[ray, sample + 1]
+                block = hits[start + ray, 2]
+                near, far = edges[block, sample], edges[block, sample + 1]
                 middle = _F(0.5) * (near + far)
-                lengths[place] = (far - near) * rays[ray, 3]
-                px = min(max((pose[0] + middle * rays[ray, 0] - box[0, 0]) * box[1, 0], _F(0.0)), limit)
-                py = min(max((pose[1] + middle * rays[ray, 1] - box[0, 1]) * box[1, 1], _F(0.0)), limit)
-                pz = min(max((pose[2] + middle * rays[ray, 2] - box[0, 2]) * box[1, 2], _F(0.0)), limit)
-                ix, iy, iz = texel(px, size), texel(py, size), texel(pz, size)
-                fx, fy, fz = px - _F(ix), py - _F(iy), pz - _F(iz)
+                lengths[place] = (far - near) * norms[ray]
+                for axis in range(3):
+                    at = min(max(origin[axis] + middle * slopes[axis, ray], _F(0.0)), limit)
+                    cell = texel(at, size)
+                    texels[axis, place] = cell
+                    fractions[axis, place] = at - _F(cell)
+            for place in range(open_rays):
+                ix, iy, iz = np.int64(texels[0, place]), np.int64(texels[1, place]), np.int64(texels[2, place])
+                fx, fy, fz = fractions[0, place], fractions[1, place], fractions[2, place]
                 target = features.ctypes.data + place * FEATURES * NUMBER_BYTES
-                stride = 4 * CHANNELS
-                part = CHANNELS * NUMBER_BYTES
                 _read_texels(front + iy * row_bytes + ix * stride, stride, row_bytes, fx, fy, target)
                 _read_texels(across + iy * row_bytes + iz * stride, stride, row_bytes, fz, fy, target + part)
                 _read_texels(above + iz * row_bytes + ix * stride, stride, row_bytes, fx, fz, target + 2 * part)
@@ -175,34 +186,29 @@ def march(
                 density_weights.ctypes.data,
                 density_bias.ctypes.data,
                 sigma_weights.ctypes.data,
-                hidden.ctypes.data + found * HIDDEN * NUMBER_BYTES,
+                hidden.ctypes.data + stored * HIDDEN * NUMBER_BYTES,
                 logits.ctypes.data,
                 0,
             )
             for place in range(open_rays):
                 sigma = softplus((logits[place] + sigma_weights[WIDTH]) * _F(4.0) - _F(4.0))
                 depths[place] = exp(-sigma * lengths[place])
-            remaining, stored = 0, found
+            remaining = 0
             for place in range(open_rays):
                 ray = still[place]
                 through = before[ray] * depths[place]
-                weight = before[ray] - through
+                weights[stored + place] = before[ray] - through
+                owners[stored + place] = ray
+                for axis in range(HIDDEN - WIDTH):
+                    hidden[stored + place, WIDTH + axis] = views[ray, axis]
                 before[ray] = through
-                if weight > _SEEN:
-                    for unit in range(WIDTH):
-                        hidden[found, unit] = hidden[stored + place, unit]
-                    for axis in range(HIDDEN - WIDTH):
-                        hidden[found, WIDTH + axis] = views[ray, axis]
-                    owners[found] = ray
-                    weights[found] = weight
-                    found += 1
                 if through > _OPEN:
                     still[remaining] = ray
                     remaining += 1
-            counts[2] += open_rays
+            stored += open_rays
             open_rays = remaining
         _colour_layer(
-            found,
+            stored,
             hidden.ctypes.data,
             colour_weights.ctypes.data,
             colour_bias.ctypes.data,
@@ -213,14 +219,16 @@ def march(
         )
         for channel in range(3):
             bias = rgb_weights[3 * WIDTH + channel]
-            for place in range(found):
+            for place in range(stored):
                 colours[channel, place] = weights[place] / (_F(1.0) + exp(-bias - colours[channel, place]))
-        for place in range(found):
-            y, x = places[owners[place]]
+        for place in range(stored):
+            ray = owners[place]
             for channel in range(3):
-                rgb[y, x, channel] += colours[channel, place]
-        for ray in range(gathered):
-            passed[places[ray, 0], places[ray, 1]] = before[ray]
-        counts[1] += gathered
-        counts[3] += found
-        gathered = 0
+                sums[ray, channel] += colours[channel, place]
+        for ray in range(rays):
+            y, x = hits[start + ray, 0], hits[start + ray, 1]
+            passed[y, x] = before[ray]
+            rgb[y, x, 0], rgb[y, x, 1], rgb[y, x, 2] = sums[ray, 0], sums[ray, 1], sums[ray, 2]
+        counts[1] += rays
+        counts[2] += stored
+        counts[3] += stored

@@ -7,7 +7,7 @@ narrow layer are left to vectors.
 from typing import Any, Final
 
 from llvmlite import ir
-from numba.core import cgutils
+from numba.core import cgutils as cgutils
 
 from renderer.kernels.cpu_emitter import FLOAT, INT, LONG, Emitter
 
@@ -32,7 +32,7 @@ class MatrixTile:
     def __init__(self, builder: Any, inputs: int, heads: int, stride: int | None) -> None:
         self._emit, self._builder = Emitter(builder), builder
         self._inputs, self._heads, self._stride = inputs, heads, stride
-        sums = cgutils.alloca_once(builder, ir.ArrayType(FLOAT, SIDE * _BLOCKS * SIDE))
+        sums = cgutils.alloca_once(builder, ir.ArrayType(FLOAT, SIDE * _BLOCKS * SIDE))  # type: ignore[no-untyped-call]
         # A row is a line of the cache, not two halves.
         sums.align = 64
         self._sums = builder.ptrtoint(sums, LONG)
@@ -48,7 +48,7 @@ class MatrixTile:
             shape[16 + 2 * register] = columns[register]
             shape[48 + register] = rows[register]
         constant = ir.Constant(ir.ArrayType(_BYTE, len(shape)), shape)
-        held = cgutils.global_constant(self._builder.module, "tiles", constant)
+        held = cgutils.global_constant(self._builder.module, "tiles", constant)  # type: ignore[no-untyped-call]
         self._emit.call("llvm.x86.ldtilecfg", _NOTHING, [self._builder.bitcast(held, _POINTER)])
 
     def end(self) -> None:

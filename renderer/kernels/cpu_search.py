@@ -28,6 +28,8 @@ def _search_ray(
     quantiles: Any,
     weights: Any,
     spread: Any,
+    voxels: Any,
+    fractions: Any,
     edges: Any,
 ) -> tuple[Any, Any]:
     """Search one ray.
@@ -42,8 +44,8 @@ def _search_ray(
         size: voxels a side.
         shift: where in a bin it is looked up, 0.5 for its middle.
         quantiles: (samples + 1,) of the weight, at which the intervals end.
-        weights: (bins + 2,), written; the first is 0.
-        spread: (bins,), written.
+        weights: (bins + 2,), zero, and left so.
+        spread: (bins,), written; likewise ``voxels``, int32, and ``fractions`` (3, bins).
         edges: (samples + 1,), written where the ray hits.
 
     Returns:
@@ -51,7 +53,7 @@ def _search_ray(
     """
     bins = len(spread)
     limit = _F(size - 1)
-    down, behind = np.int64(size), np.int64(size * size)
+    down, behind = np.int32(size), np.int32(size * size)
     near, far = _F(0.0), _F(1e30)
     for axis in range(3):
         direction = ray[axis]
@@ -68,20 +70,22 @@ def _search_ray(
     start_z = (origin[2] + near * ray[2] - box[0, 2]) * scale[2]
     step_x, step_y, step_z = step * ray[0] * scale[0], step * ray[1] * scale[1], step * ray[2] * scale[2]
     length = step * math.sqrt(ray[0] * ray[0] + ray[1] * ray[1] + ray[2] * ray[2])
-    depth, before = _F(0.0), _F(1.0)
-    reached = 0
+    # Of all bins at once, as that becomes vector code, and most of them are empty.
     for index in range(bins):
         middle = _F(index) + shift
         px = min(max(start_x + middle * step_x, _F(0.0)), limit)
         py = min(max(start_y + middle * step_y, _F(0.0)), limit)
         pz = min(max(start_z + middle * step_z, _F(0.0)), limit)
         ix, iy, iz = texel(px, size), texel(py, size), texel(pz, size)
-        at = iz * behind + iy * down + ix
-        reached = index + 2
+        fractions[0, index], fractions[1, index], fractions[2, index] = px - _F(ix), py - _F(iy), pz - _F(iz)
+        voxels[index] = iz * behind + iy * down + ix
+    depth, before = _F(0.0), _F(1.0)
+    lookups, first, last = bins, bins, 0
+    for index in range(bins):
+        at = np.int64(voxels[index])
         if occupied[at] == 0:
-            weights[index + 1] = _F(0.0)
             continue
-        fx, fy, fz = px - _F(ix), py - _F(iy), pz - _F(iz)
+        fx, fy, fz = fractions[0, index], fractions[1, index], fractions[2, index]
         a = values[at] + fx * (values[at + 1] - values[at])
         b = values[at + down] + fx * (values[at + down + 1] - values[at + down])
         front = a + fy * (b - a)
@@ -89,36 +93,38 @@ def _search_ray(
         a = values[at] + fx * (values[at + 1] - values[at])
         b = values[at + down] + fx * (values[at + down + 1] - values[at + down])
         found = front + fz * (a + fy * (b - a) - front)
-        weight = _F(0.0)
         if found > _F(0.0):
             depth += found * length
             passed = exp(-depth)
-            weight = before - passed
+            weights[index + 1] = before - passed
             before = passed
-        weights[index + 1] = weight
+            first, last = min(first, index), index
         if depth > _BLOCKED:
+            lookups = index + 1
             break
-    for index in range(reached, bins + 2):
+    opacity = _F(1.0) - before
+    # A bin's weight spreads to both of its neighbours; beyond those there is none.
+    first, last = max(first - 1, 0), min(last + 1, bins - 1)
+    if opacity > _HIT:
+        total = _F(0.0)
+        for index in range(first, last + 1):
+            widest = max(max(weights[index], weights[index + 1]), weights[index + 2])
+            if widest > _F(1e-3):
+                widest += _F(0.01)
+            spread[index] = widest
+            total += widest
+        inverse = _F(1.0) / max(total, _F(1e-9))
+        index, lower, upper = first, _F(0.0), spread[first] * inverse
+        for edge in range(len(edges)):
+            quantile = quantiles[edge]
+            while upper <= quantile and index < last:
+                index += 1
+                lower, upper = upper, upper + spread[index] * inverse
+            inside = min(max((quantile - lower) / max(upper - lower, _F(1e-9)), _F(0.0)), _F(1.0))
+            edges[edge] = near + step * (_F(index) + inside)
+    for index in range(first, last + 2):
         weights[index] = _F(0.0)
-    if _F(1.0) - before <= _HIT:
-        return _F(1.0) - before, reached - 1
-    total = _F(0.0)
-    for index in range(bins):
-        widest = max(max(weights[index], weights[index + 1]), weights[index + 2])
-        if widest > _F(1e-3):
-            widest += _F(0.01)
-        spread[index] = widest
-        total += widest
-    inverse = _F(1.0) / max(total, _F(1e-9))
-    index, lower, upper = 0, _F(0.0), spread[0] * inverse
-    for edge in range(len(edges)):
-        quantile = quantiles[edge]
-        while upper <= quantile and index < bins - 1:
-            index += 1
-            lower, upper = upper, upper + spread[index] * inverse
-        inside = min(max((quantile - lower) / max(upper - lower, _F(1e-9)), _F(0.0)), _F(1.0))
-        edges[edge] = near + step * (_F(index) + inside)
-    return _F(1.0) - before, reached - 1
+    return opacity, lookups
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
@@ -183,6 +189,7 @@ def search(
         quantiles[edge] = _F(edge) * (_F(1.0) - _F(1e-5)) / _F(samples)
     weights = np.zeros(bins + 2, np.float32)
     spread = np.empty(bins, np.float32)
+    voxels, fractions = np.empty(bins, np.int32), np.empty((3, bins), np.float32)
     ray = np.empty(3, np.float32)
     columns = opacity.shape[1]
     for row in range(first, last):
@@ -201,7 +208,20 @@ def search(
             ray[2] = dx * pose[5] + dy * pose[8] + dz * pose[11]
             place = edges[row * columns + column]
             opacity[row, column], lookups = _search_ray(
-                pose, ray, values, occupied, box, scale, size, _F(0.5), quantiles, weights, spread, place
+                pose,
+                ray,
+                values,
+                occupied,
+                box,
+                scale,
+                size,
+                _F(0.5),
+                quantiles,
+                weights,
+                spread,
+                voxels,
+                fractions,
+                place,
             )
             counts[0] += lookups
 
@@ -257,6 +277,7 @@ def propose(
     values, occupied, scale = density.reshape(-1), cells.reshape(-1), _scale(box, size)
     weights = np.zeros(bins + 2, np.float32)
     spread = np.empty(bins, np.float32)
+    voxels, fractions = np.empty(bins, np.int32), np.empty((3, bins), np.float32)
     for ray in range(first, last):
         opacity[ray], _ = _search_ray(
             origin,
@@ -270,5 +291,7 @@ def propose(
             quantiles[ray],
             weights,
             spread,
+            voxels,
+            fractions,
             edges[ray],
         )

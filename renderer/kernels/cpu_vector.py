@@ -106,7 +106,7 @@ def texel(place: Any, size: Any) -> Any:
 
     An avatar's numbers, all finite, may yet lead to NaN, which no clamp keeps within bounds: as an integer it is any.
     """
-    return min(np.int64(place), size - 2) if place >= _F(0.0) else np.int64(0)
+    return min(np.int32(place), np.int32(size - 2)) if place >= _F(0.0) else np.int32(0)
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]

@@ -73,7 +73,7 @@ def test_march(samples: int) -> None:
     found_rgb, found_passed = cpu.march(avatar, planes, *place, *found)
     assert 0.1 < float(passed.mean()) < 0.95
     assert float(rgb.std()) > 0.05
-    # In bfloat16 a step and a half, as the twin in bfloat16; a step is what samples that cannot be seen add up to.
+    # In bfloat16 a step and a half, as the twin in bfloat16; a step is what lies behind where a ray is opaque.
     bound = 3.0 if cpu.bfloat16() else 1.0
     assert (found_rgb - rgb).abs().max() < bound * STEP
     assert (found_passed - passed).abs().max() < bound * STEP
