@@ -19,6 +19,7 @@ from app.errors import UsageError, UserError
 from app.tracking.calibration_record import Calibration
 from app.tracking.torso_template import TorsoTemplate
 from codec.avatar_file import AvatarFile
+from codec.backdrop import Backdrop
 from codec.embedding import Embedding, embedding_of
 from codec.errors import AvatarFileError
 from codec.face_state import FaceState
@@ -119,10 +120,13 @@ class LoadedAvatar:
         """The enrolled background (S, S, 3), 0 to 1. Raises AvatarError, AvatarFileError."""
         return self.field.background.cpu().numpy().copy()
 
-    def show_backdrop(self, difference: NDArray[np.float32]) -> None:
-        """Let the next pictures fade to a background that differs so (S, S, 3) from the enrolled one, -1 to 1."""
+    def show_backdrop(self, backdrop: Backdrop) -> None:
+        """Let the next pictures fade to a background that differs so from the enrolled one."""
         enrolled = torch.from_numpy(self.background).to(self.device)
-        self._fade = BackdropFade(self.field, enrolled, torch.from_numpy(np.array(difference, np.float32)))
+        difference, motion = (
+            torch.tensor(numbers, dtype=torch.float32) for numbers in (backdrop.difference, backdrop.motion)
+        )
+        self._fade = BackdropFade(self.field, enrolled, difference, motion)
 
     def refine(self, file: AvatarFile) -> None:
         """Render from more of the same file from now on; frames go on meanwhile, in whichever thread renders them.

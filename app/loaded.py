@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from codec.backdrop import Backdrop
 from codec.face_state import FaceState
 from codec.prediction import PredictionTables
 from codec.tables import CodecTables
@@ -38,8 +39,8 @@ class RenderedAvatar(CallAvatar, Protocol):
     def refining(self) -> bool:
         """Whether the next picture of the same face will be another one: finer, or before another background."""
 
-    def show_backdrop(self, difference: NDArray[np.float32]) -> None:
-        """Let the next pictures fade to a background that differs so (S, S, 3) from the enrolled one, -1 to 1."""
+    def show_backdrop(self, backdrop: Backdrop) -> None:
+        """Let the next pictures fade to a background that differs so from the enrolled one."""
 
     def prepare(self) -> None:
         """Make rendering as fast as this machine can. That may take seconds, while it renders slower."""

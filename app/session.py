@@ -41,8 +41,8 @@ BUNDLES: Final = "bundles"
 """Takes messages of several packets (`codec.message`), some of which had come before."""
 SHORT: Final = "short-packets"
 """Takes predicted frames in short packets (`codec.short_packet`)."""
-BACKDROPS: Final = "backdrops"
-"""Takes pictures of what is behind the person, of either size."""
+BACKDROPS: Final = "moved-backdrops"
+"""Takes pictures of what is behind the person, of either size, and such as have moved: "backdrops" did not."""
 CAPABILITIES: Final = frozenset({BUNDLES, SHORT, BACKDROPS})
 """What this program can do beyond what its codec version says. What a peer lacks of it is done without."""
 MAX_CAPABILITIES: Final = 32

@@ -4,8 +4,9 @@ A few times a minute a picture is separated into person and background. What the
 is the background now: a passer-by is in none but one of them. Where the person hides it, it is taken to have changed as
 it has around.
 
-What has changed is told at once, coarsely. The rate that backgrounds may take is saved meanwhile; when it is enough,
-what is still as it was is told once more, finely.
+Most changes are a camera that has moved, which takes a few bytes to tell; then comes what else has changed, at once,
+though it be coarsely. The rate that backgrounds may take is saved meanwhile; when it is enough, what is still as it was
+is told once more, finely.
 """
 
 from collections import deque
@@ -16,8 +17,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.tracking.backdrop_alignment import find_motion, moved
 from app.tracking.torso_template import FrameCamera, frame_picture
 from codec.backdrop import MAX_BYTES, MAX_STEP, SIDES, decode_backdrop, encode_backdrop
+from codec.backdrop_motion import Motion
 from codec.errors import BackdropError
 from renderer.training.dataset import BACKGROUND
 
@@ -35,12 +38,14 @@ CHANGED: Final = (2.5 / 255) ** 2
 """Mean square difference from what was told last, from which on it is told again."""
 BLURRED: Final = (2.0 / 255) ** 2
 """Mean square difference from what a coarse picture shows, from which on a fine one is worth its bits."""
-STEP: Final = 8
-"""Of 255: what coefficients are rounded to."""
+STEP: Final = 4
+"""Of 255: what coefficients are rounded to at least."""
 RATE: Final = 200.0
 """Bits a second that backgrounds take at most, on average."""
 SAVED_SECONDS: Final = 120.0
 """For how long the rate is saved at most."""
+FIRST_SAVED_SECONDS: Final = 60.0
+"""For how long it counts as saved when a call begins: another place, or light, than at enrolment shows at once then."""
 LEAST_FINE: Final = 4000.0
 """Bits from which on it is worth a try what a fine picture takes."""
 
@@ -78,7 +83,7 @@ class BackdropWatcher:
         """Whether what was told last was so."""
         self._next_look = float("-inf")
         self._looked_at: float | None = None
-        self._saved, self._fine_bits = 0.0, LEAST_FINE
+        self._saved, self._fine_bits = RATE * FIRST_SAVED_SECONDS, LEAST_FINE
 
     def due(self, timestamp: float) -> bool:
         """Return whether a picture of this time is worth looking at."""
@@ -98,33 +103,38 @@ class BackdropWatcher:
         often = np.isfinite(looks).sum(0) > LOOKS // 2
         self._difference[often] = np.nanmedian(looks[:, often], axis=0)
         known = np.isfinite(self._difference[..., 0])
-        whole = spread(self._difference, known)
-        data = self._news(whole, known) if known.any() else None
-        if data is not None:
-            self._saved -= 8 * len(data)
-            shown = decode_backdrop(data)
-            self._finely = len(shown) == _FINE
-            # As the receiver enlarges it.
-            enlarged = cv2.resize(shown, (_FINE, _FINE), interpolation=cv2.INTER_LINEAR)
-            self._shown = np.asarray(enlarged, np.float32)
-            self._told = whole
-        return data
+        return self._news(known) if known.any() else None
 
-    def _news(self, whole: Array, known: NDArray[np.bool_]) -> bytes | None:
-        """Return what there is to tell of the ``whole`` background, coded, as far as there is rate saved for it."""
+    def _news(self, known: NDArray[np.bool_]) -> bytes | None:
+        """Return what there is to tell, coded, as far as there is rate saved for it."""
         # What no picture can show as coarsely, or rounded so, is no change.
         change = _resized(spread(self._difference - self._told, known), _COARSE)
         changed = float(np.square(change).mean()) >= CHANGED
         blurred = not self._finely and float(np.square(self._difference - self._shown)[known].mean()) >= BLURRED
-        if (changed or blurred) and self._saved >= self._fine_bits:
-            data = _encoded(whole, int(RATE * SAVED_SECONDS) // 8)
-            self._fine_bits = 8.0 * len(data) if data is not None else float("inf")
-            if data is not None and self._fine_bits <= self._saved:
-                return data
-        if changed and self._saved >= 0.0:
+        finely = (changed or blurred) and self._saved >= self._fine_bits
+        if not finely and not (changed and self._saved >= 0.0):
+            return None
+        motion = find_motion(self._enrolled, self._enrolled + spread(self._difference, known), known)
+        before = moved(self._enrolled, motion) - self._enrolled
+        rest = spread(self._difference - before, known)
+        data = self._affordable(rest, motion) if finely else None
+        if data is None and changed and self._saved >= 0.0:
             self._fine_bits = LEAST_FINE
-            return _encoded(_resized(whole, _COARSE), MAX_BYTES)
-        return None
+            data = _encoded(_resized(rest, _COARSE), motion, MAX_BYTES)
+        if data is not None:
+            self._saved -= 8 * len(data)
+            shown = decode_backdrop(data).difference
+            self._finely = len(shown) == _FINE
+            # As the receiver enlarges it.
+            self._shown = before + cv2.resize(shown, (_FINE, _FINE), interpolation=cv2.INTER_LINEAR)
+            self._told = before + rest
+        return data
+
+    def _affordable(self, rest: Array, motion: Motion) -> bytes | None:
+        """Return a fine picture, coded, if the rate for it is saved, and remember what it takes."""
+        data = _encoded(rest, motion, int(RATE * SAVED_SECONDS) // 8)
+        self._fine_bits = 8.0 * len(data) if data is not None else float("inf")
+        return data if self._fine_bits <= self._saved else None
 
     def _seen(self, image: NDArray[np.uint8]) -> Array:
         """Return by how much the background differs from the enrolled one (128, 128, 3); NaN where it is hidden."""
@@ -167,12 +177,12 @@ def _resized(image: NDArray[np.floating], side: int) -> Array:
     return np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _encoded(difference: Array, most: int) -> bytes | None:
-    """Return a difference in ``most`` bytes, rounded no more than it must be; None where nothing helps."""
+def _encoded(difference: Array, motion: Motion, most: int) -> bytes | None:
+    """Return a backdrop in ``most`` bytes, rounded no more than it must be; None where nothing helps."""
     step = STEP
     while step <= MAX_STEP:
         with suppress(BackdropError):
-            data = encode_backdrop(difference, step)
+            data = encode_backdrop(difference, step, motion)
             if len(data) <= most:
                 return data
         step *= 2

@@ -16,7 +16,8 @@ from app.avatar_fields import SECTIONS, is_progressive, pack_sections, repacked,
 from app.cli import main
 from app.errors import UserError
 from codec.avatar_file import AvatarFile
-from codec.backdrop import SIDES
+from codec.backdrop import SIDES, Backdrop
+from codec.backdrop_motion import still
 from codec.errors import AvatarFileError, CodecError
 from codec.face_state import FaceState, HeadPose
 from renderer.backdrop import FRAMES
@@ -123,7 +124,7 @@ def test_another_backdrop_fades_in_and_the_enrolled_background_comes_back(tmp_pa
     FILE.write(path)
     avatar = load_avatar(path, "cpu")
     before = avatar.render(STATE, 64, 64).astype(int)
-    avatar.show_backdrop(np.full((SIDES[0], SIDES[0], 3), 0.2, np.float32))
+    avatar.show_backdrop(Backdrop(np.full((SIDES[0], SIDES[0], 3), 0.2, np.float32), still()))
     pictures = [before]
     while avatar.refining:
         pictures.append(avatar.render(STATE, 64, 64).astype(int))

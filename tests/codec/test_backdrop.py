@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from codec.backdrop import MAX_BYTES, SIDES, decode_backdrop, encode_backdrop
+from codec.backdrop_motion import LARGEST, UNIT
 from codec.errors import BackdropError
 
 SIDE = SIDES[0]
@@ -24,17 +25,19 @@ def slope(side=SIDE):
 def test_no_difference_is_next_to_nothing(side, first):
     data = encode_backdrop(np.zeros((side, side, 3)), 8)
     assert data == bytes([first, 0, 0, 0])
-    assert not decode_backdrop(data).any()
-    assert decode_backdrop(data).shape == (side, side, 3)
+    assert encode_backdrop(np.zeros((side, side, 3)), 8, np.zeros((2, 3))) == data
+    assert not decode_backdrop(data).difference.any()
+    assert decode_backdrop(data).difference.shape == (side, side, 3)
+    assert not decode_backdrop(data).motion.any()
 
 
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("step", [1, 4, 16, 64])
 def test_the_error_is_that_of_the_step(side, step):
-    """A uniform quantiser in an orthonormal basis: at most step / sqrt(12) in luma, and twice that in chroma."""
-    error = decode_backdrop(encode_backdrop(slope(side), step)) - slope(side)
-    assert np.sqrt(np.square(error @ [0.299, 0.587, 0.114]).mean()) < step / 255 / np.sqrt(12)
-    assert np.sqrt(np.square(error).mean()) < 3.0 * step / 255 / np.sqrt(12)
+    """A quantiser in an orthonormal basis: up to 3/4 of a step is rounded down, in chroma of twice that step."""
+    error = decode_backdrop(encode_backdrop(slope(side), step)).difference - slope(side)
+    assert np.sqrt(np.square(error @ [0.299, 0.587, 0.114]).mean()) < 0.75 * step / 255 / np.sqrt(3)
+    assert np.sqrt(np.square(error).mean()) < 3.0 * 0.75 * step / 255 / np.sqrt(3)
 
 
 def test_a_coarser_step_takes_fewer_bytes():
@@ -48,9 +51,25 @@ def test_a_coarser_step_takes_fewer_bytes():
 @given(arrays(np.float32, (4, 4, 3), elements=st.floats(-1, 1, width=32)), st.integers(4, 64))
 def test_any_difference_comes_back_within_a_few_steps(patches, step):
     difference = np.kron(patches, np.ones((SIDE // 4, SIDE // 4, 1), np.float32))
-    decoded = decode_backdrop(encode_backdrop(difference, step))
+    decoded = decode_backdrop(encode_backdrop(difference, step)).difference
     assert np.abs(decoded).max() <= 1.0
-    assert np.sqrt(np.square(decoded - difference).mean()) < 3.0 * step / 255 / np.sqrt(12)
+    assert np.sqrt(np.square(decoded - difference).mean()) < 3.0 * 0.75 * step / 255 / np.sqrt(3)
+
+
+@settings(max_examples=20, deadline=None)
+@given(arrays(np.float64, (2, 3), elements=st.floats(-LARGEST, LARGEST)))
+def test_any_motion_comes_back_to_a_64th_of_a_pixel(motion):
+    decoded = decode_backdrop(encode_backdrop(slope(), 64, motion))
+    assert np.abs(decoded.motion - motion).max() <= UNIT / 2
+    np.testing.assert_array_equal(decoded.difference, decode_backdrop(encode_backdrop(slope(), 64)).difference)
+
+
+@pytest.mark.parametrize("number", [LARGEST + UNIT, -1.0, np.nan, np.inf])
+def test_what_is_no_motion_is_refused(number):
+    motion = np.zeros((2, 3))
+    motion[1, 2] = number
+    with pytest.raises(BackdropError, match="moved farther"):
+        encode_backdrop(slope(), 8, motion)
 
 
 GOLDEN = (
@@ -71,9 +90,16 @@ GOLDEN_LARGER = (
 @pytest.mark.parametrize(("side", "golden"), [(64, GOLDEN), (128, GOLDEN_LARGER)])
 def test_the_bytes_are_these(side, golden):
     """What one version codes, every later one reads."""
-    data = encode_backdrop(0.2 * slope(side), 16)
-    assert data.hex() == golden
-    np.testing.assert_allclose(decode_backdrop(bytes.fromhex(golden)), 0.2 * slope(side), atol=0.07)
+    decoded = decode_backdrop(bytes.fromhex(golden))
+    np.testing.assert_allclose(decoded.difference, 0.2 * slope(side), atol=0.07)
+    assert not decoded.motion.any()
+
+
+def test_a_background_that_has_moved_has_these_bytes():
+    motion = np.array([[0.125, -0.25, 0.5], [-UNIT, 0.0, 3 * UNIT]])
+    data = encode_backdrop(np.zeros((SIDE, SIDE, 3)), 16, motion)
+    assert data.hex() == "00" + "000800f00020ffff00000300" + "10000000"
+    np.testing.assert_array_equal(decode_backdrop(data).motion, motion)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +116,8 @@ def test_noise_is_too_long():
         encode_backdrop(np.random.default_rng(1).uniform(-1, 1, (SIDE, SIDE, 3)), 1)
 
 
-DATA = encode_backdrop(0.2 * slope(), 8)
+PLAIN = encode_backdrop(0.2 * slope(), 8)
+DATA = encode_backdrop(0.2 * slope(), 8, np.array([[0.01, 0.0, 0.1], [0.0, -0.02, -0.05]]))
 
 
 @given(st.integers(0, len(DATA) - 1), st.integers(0, 255))
@@ -102,19 +129,21 @@ def test_what_is_cut_or_changed_is_refused_or_another_picture(position, change):
     else:
         del data[position:]
     try:
-        decoded = decode_backdrop(bytes(data))
+        decoded, original = decode_backdrop(bytes(data)), decode_backdrop(DATA)
     except BackdropError:
         return
-    assert np.isfinite(decoded).all()
-    assert np.abs(decoded).max() <= 1.0
-    assert not np.array_equal(decoded, decode_backdrop(DATA))
+    assert np.isfinite(decoded.difference).all()
+    assert np.abs(decoded.difference).max() <= 1.0
+    assert np.abs(decoded.motion).max() <= LARGEST
+    same = np.array_equal(decoded.difference, original.difference) and np.array_equal(decoded.motion, original.motion)
+    assert not same
 
 
 @given(st.binary(max_size=300))
 @settings(max_examples=60, deadline=None)
 def test_random_bytes_raise_only_our_error(data):
     try:
-        assert np.isfinite(decode_backdrop(data)).all()
+        assert np.isfinite(decode_backdrop(data).difference).all()
     except BackdropError:
         return
 
@@ -124,12 +153,18 @@ def test_hostile_bytes_are_refused_without_allocating():
     for data in (
         b"\x08" + bytes(1 << 20),
         b"\x08@@@" + b"\xff" * 8000,
-        b"\x08A@@" + DATA[4:],
-        b"\x00" + DATA[1:],
-        b"\x41" + DATA[1:],
-        b"\x80" + DATA[1:],
-        b"\xc1" + DATA[1:],
+        b"\x08A@@" + PLAIN[4:],
+        b"\x00" + PLAIN[1:],
+        b"\x41" + PLAIN[1:],
+        b"\x80" + PLAIN[1:],
+        b"\xc1" + PLAIN[1:],
         b"",
+        b"\x00",
+        b"\x00" + bytes(12) + PLAIN,
+        b"\x00" + b"\xff\x7f" * 6 + PLAIN,
+        DATA[:13] + DATA,
+        DATA[:12],
+        DATA[:16],
     ):
         tracemalloc.start()
         try:

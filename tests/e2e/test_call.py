@@ -237,8 +237,8 @@ class BeforeAWall(SmallAvatar):
         super().__init__()
         self.backdrops = []
 
-    def show_backdrop(self, difference):
-        self.backdrops.append(difference)
+    def show_backdrop(self, backdrop):
+        self.backdrops.append(backdrop.difference)
 
 
 def able_to(receiver, *capabilities):

@@ -4,6 +4,7 @@ import json
 import lzma
 from dataclasses import replace
 from functools import cache
+from itertools import product
 
 import numpy as np
 import torch
@@ -93,7 +94,9 @@ def control_seeds() -> list[bytes]:
     own = [hello(Role.SENDER).message(), hello(Role.RECEIVER).message(), beat, proof, {"type": "accepted"}]
     own += [{"type": "denied"}, {"type": "bye"}, REFUSED]
     backdrops = [0.2 * slope(side) for side in SIDES]
-    own += [backdrop_message(encode_backdrop(backdrop, step)) for backdrop in backdrops for step in (8, 64)]
+    motions = (None, np.array([[0.01, 0.0, 0.1], [0.0, -0.02, -0.05]]))
+    coded = [encode_backdrop(*each) for each in product(backdrops, (8, 64), motions)]
+    own += [backdrop_message(data) for data in coded]
     room = [Join("amber-fox", True, 2.5), Description("offer", "v=0\r\n"), Joined(True), PeerArrived(), PeerGone()]
     lines = [*(json.dumps(message) for message in own), *map(serialise, room), serialise(Refused("expired"))]
     return [line.encode() for line in lines]

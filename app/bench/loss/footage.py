@@ -14,6 +14,7 @@ from app.bench.results import Clip
 from app.errors import UserError
 from app.playback import embedded_states
 from codec.avatar_file import AvatarFile
+from codec.backdrop import Backdrop
 from codec.face_state import FaceState
 from codec.parameters import state_parameters
 from codec.prediction import PredictionTables, prediction_of
@@ -66,7 +67,7 @@ class Footage:
         """Return an expression that is embedded already."""
         return expression
 
-    def show_backdrop(self, difference: NDArray[np.float32]) -> None:
+    def show_backdrop(self, backdrop: Backdrop) -> None:
         """Nothing is shown, so that nothing is behind it."""
 
     def prepare(self) -> None:

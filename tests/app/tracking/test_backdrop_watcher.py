@@ -1,5 +1,6 @@
 """What is behind the person: when it counts as changed, and what is told of it."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from app.tracking.backdrop_watcher import (
     CHANGED,
+    FIRST_SAVED_SECONDS,
     FIRST_SECONDS,
     LOOK_SECONDS,
     LOOKS,
@@ -17,7 +19,7 @@ from app.tracking.backdrop_watcher import (
     spread,
 )
 from app.tracking.torso_template import FrameCamera
-from codec.backdrop import SIDES, decode_backdrop
+from codec.backdrop import SIDES, decode_backdrop, encode_backdrop
 from renderer.training.dataset import BACKGROUND, BODY
 
 SIDE = SIDES[0]
@@ -76,7 +78,9 @@ def test_a_wall_in_another_light_is_told_once(person: bool) -> None:
     when, data = found[0]
     assert when == pytest.approx((LOOKS - 1) * FIRST_SECONDS, abs=0.1)
     # Behind the person it has changed as it has around.
-    np.testing.assert_allclose(decode_backdrop(data), np.broadcast_to(darker - WALL, (SIDE, SIDE, 3)), atol=0.015)
+    told_of = decode_backdrop(data)
+    np.testing.assert_allclose(told_of.difference, np.broadcast_to(darker - WALL, told_of.difference.shape), atol=0.015)
+    assert not told_of.motion.any()
 
 
 def test_who_passes_by_is_not_part_of_the_wall() -> None:
@@ -94,7 +98,7 @@ def test_what_changes_again_is_told_again_and_not_too_often() -> None:
         found += some
     assert len(found) > 4
     sizes = [8 * len(data) for _, data in found]
-    assert sum(sizes[:-1]) <= RATE * (found[-1][0] - found[0][0])
+    assert sum(sizes[:-1]) <= RATE * (FIRST_SAVED_SECONDS + found[-1][0])
 
 
 def test_a_screen_behind_the_person_is_told_where_it_is() -> None:
@@ -102,11 +106,12 @@ def test_a_screen_behind_the_person_is_told_where_it_is() -> None:
     image[20:60, 60:120] = 250
     (_, data), *rest = told(watcher(), [image] * 6)[0]
     assert rest == []
-    difference = decode_backdrop(data)
+    difference = decode_backdrop(data).difference
+    side = len(difference)
     # The frame is the picture's middle 240 x 240 pixels.
-    rows, columns = slice(20 * SIDE // 240 + 1, 60 * SIDE // 240 - 1), slice(20 * SIDE // 240 + 1, 80 * SIDE // 240 - 1)
+    rows, columns = slice(20 * side // 240 + 1, 60 * side // 240 - 1), slice(20 * side // 240 + 1, 80 * side // 240 - 1)
     np.testing.assert_allclose(difference[rows, columns].mean((0, 1)), 250 / 255 - WALL, atol=0.03)
-    assert np.abs(difference[40:]).max() < 0.05
+    assert np.abs(difference[40 * side // 64 :]).max() < 0.05
 
 
 def test_what_stays_is_told_once_more_when_the_rate_for_it_is_saved() -> None:
@@ -114,12 +119,35 @@ def test_what_stays_is_told_once_more_when_the_rate_for_it_is_saved() -> None:
     stripes[:, 40:280:6] = 200
     found, _ = told(watcher(), [stripes] * 90)
     (first, coarse), (second, fine) = found
-    assert [len(decode_backdrop(data)) for data in (coarse, fine)] == list(SIDES)
+    assert [len(decode_backdrop(data).difference) for data in (coarse, fine)] == list(SIDES)
     assert first < 2.0 < second
-    assert 8 * (len(coarse) + len(fine)) <= RATE * second
+    assert 8 * (len(coarse) + len(fine)) <= RATE * (FIRST_SAVED_SECONDS + second)
     # The frame is 240 pixels of the camera's: a stripe of one of them is 2/3 of one of 128's.
-    shown = [np.abs(decode_backdrop(data)).mean(axis=(0, 2)) for data in (coarse, fine)]
+    shown = [np.abs(decode_backdrop(data).difference).mean(axis=(0, 2)) for data in (coarse, fine)]
     assert np.ptp(shown[1]) > 2 * np.ptp(shown[0])
+
+
+def test_a_camera_that_has_moved_takes_a_few_bytes() -> None:
+    rng = np.random.default_rng(4)
+    room = cv2.GaussianBlur(rng.uniform(0.0, 1.0, (300, 400, 3)).astype(np.float32), (0, 0), 6)
+    room = (room - room.min()) / np.ptp(room)
+
+    def seen(right: int, down: int) -> np.ndarray:
+        image = np.rint(255 * room[30 + down : 270 + down, 40 + right : 360 + right]).astype(np.uint8)
+        image[100:, 130:190] = RED
+        return image
+
+    enrolled = np.asarray(cv2.resize(room[30:270, 80:320], (128, 128), interpolation=cv2.INTER_AREA))
+    one = watcher(enrolled)
+    assert told(one, [seen(0, 0)] * 4)[0] == []
+    found, _ = told(one, [seen(15, -9)] * 6, 10.0)
+    first = decode_backdrop(found[0][1])
+    np.testing.assert_allclose(first.motion, [[0.0, 0.0, 15 / 240], [0.0, 0.0, -9 / 240]], atol=0.01)
+    # What has come in at the border is told as well.
+    elsewhere = cv2.resize(room[21:261, 95:335], (128, 128), interpolation=cv2.INTER_AREA)
+    assert len(found[0][1]) < 0.5 * len(encode_backdrop(elsewhere - enrolled, found[0][1][13] % 128))
+    inside = first.difference[len(first.difference) // 8 : -len(first.difference) // 8, : -len(first.difference) // 8]
+    assert np.abs(inside).mean() < 0.01
 
 
 def test_a_change_is_told_finely_when_much_is_saved() -> None:
@@ -127,14 +155,14 @@ def test_a_change_is_told_finely_when_much_is_saved() -> None:
     quiet, now = told(one, [picture()] * round(SAVED_SECONDS / LOOK_SECONDS))
     found, _ = told(one, [picture(WALL + np.float32(0.1))] * 20, now)
     assert quiet == []
-    assert [len(decode_backdrop(data)) for _, data in found] == [SIDES[1]]
+    assert [len(decode_backdrop(data).difference) for _, data in found] == [SIDES[1]]
 
 
 def test_what_the_camera_does_not_show_is_taken_from_around() -> None:
     """The frame reaches beyond the picture, which is black there."""
     one = BackdropWatcher(np.broadcast_to(WALL, (128, 128, 3)).copy(), FrameCamera(1.0, 0.5, 0.5), 2.0, RedIsAPerson())
     found, _ = told(one, [picture(WALL + np.float32(0.1))] * 6)
-    np.testing.assert_allclose(decode_backdrop(found[0][1]), 0.1, atol=0.02)
+    np.testing.assert_allclose(decode_backdrop(found[0][1]).difference, 0.1, atol=0.02)
 
 
 def test_somebody_who_fills_the_picture_hides_everything() -> None:
