@@ -14,7 +14,7 @@ from app.errors import UserError
 from app.progress import Progress
 from app.tracking.calibration_record import Calibration
 from app.tracking.morphable_model import MorphableModel
-from app.tracking.segmenter import open_segmenter
+from app.tracking.segmenter import segment_all
 from app.tracking.torso_template import FrameCamera, TorsoTemplate, frame_picture
 from app.tracking.torso_tracker import TorsoTracker
 from app.tracking.tracker import detect_landmarks, open_landmarker
@@ -23,7 +23,7 @@ from renderer.camera import Camera
 from renderer.training.dataset import Footage
 
 TRAINING_FRAMES = 750
-"""Frames kept at most: neighbours at 25 fps say nearly the same, and each costs 60 ms of segmentation."""
+"""Frames kept at most: neighbours at 25 fps say nearly the same, and each costs 60 ms of segmentation on a core."""
 VALIDATION_FRAMES = 8
 """Frames that choose the field to keep."""
 VALIDATION_SHARE = 0.04
@@ -200,18 +200,21 @@ def _pictures(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     images = np.empty((len(kept), size, size, 3), np.uint8)
     masks = np.empty((len(kept), size, size), np.uint8)
-    done = 0
+
+    def cut(frames: Iterator[Frame]) -> Iterator[NDArray[np.uint8]]:
+        chosen = (frame for index, frame in enumerate(frames) if index in kept)
+        for place, frame in enumerate(chosen):
+            images[place] = framing.cut(frame.image, size)
+            yield images[place]
+
     with (
         open_source(clip) as source,
-        open_segmenter() as segmenter,
         Progress(len(kept), "separating head, body and background") as progress,
     ):
-        for index, frame in enumerate(span(source.frames(), start, stop)):
-            if index in kept:
-                images[done] = framing.cut(frame.image, size)
-                masks[done] = segmenter.segment(images[done])
-                done += 1
-                progress.update(done)
+        found = segment_all(cut(span(source.frames(), start, stop)), torch.get_num_threads())
+        for place, mask in enumerate(found):
+            masks[place] = mask
+            progress.update(place + 1)
     return images, masks
 
 

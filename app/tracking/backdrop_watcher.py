@@ -40,6 +40,8 @@ BLURRED: Final = (2.0 / 255) ** 2
 """Mean square difference from what a coarse picture shows, from which on a fine one is worth its bits."""
 STEP: Final = 4
 """Of 255: what coefficients are rounded to at least."""
+ROUNDED: Final = (1.5 / 255) ** 2
+"""Mean square of what rounding may leave out: a step that leaves no more is fine enough."""
 RATE: Final = 200.0
 """Bits a second that backgrounds take at most, on average."""
 SAVED_SECONDS: Final = 120.0
@@ -178,12 +180,15 @@ def _resized(image: NDArray[np.floating], side: int) -> Array:
 
 
 def _encoded(difference: Array, motion: Motion, most: int) -> bytes | None:
-    """Return a backdrop in ``most`` bytes, rounded no more than it must be; None where nothing helps."""
-    step = STEP
-    while step <= MAX_STEP:
+    """Return a backdrop in ``most`` bytes, rounded as finely as can be seen or as there is room for; None without."""
+    fitting, step = None, MAX_STEP
+    while step >= STEP:
         with suppress(BackdropError):
             data = encode_backdrop(difference, step, motion)
-            if len(data) <= most:
-                return data
-        step *= 2
-    return None
+            if len(data) > most:
+                break
+            fitting = data
+            if float(np.square(decode_backdrop(data).difference - difference).mean()) <= ROUNDED:
+                break
+        step //= 2
+    return fitting

@@ -1,7 +1,12 @@
 """What belongs to a person's head and what to the body, by MediaPipe's multiclass selfie segmenter."""
 
 import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 
@@ -73,3 +78,32 @@ def open_segmenter() -> PersonSegmenter:
         AssetError: the file cannot be had.
     """
     return PersonSegmenter(asset_path(SEGMENTER_ASSET))
+
+
+def segment_all(pictures: Iterable[NDArray[np.uint8]], workers: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield the classes (H, W) of RGB pictures (H, W, 3), in their order, so many of which are looked at side by side.
+
+    Raises:
+        AssetError: the model file cannot be had.
+    """
+    with ExitStack() as stack:
+        idle: SimpleQueue[PersonSegmenter] = SimpleQueue()
+        for _ in range(workers):
+            idle.put(stack.enter_context(open_segmenter()))
+        # Ended before the segmenters are closed.
+        pool = stack.enter_context(ThreadPoolExecutor(workers, "segment"))
+
+        def segment(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            segmenter = idle.get()
+            try:
+                return segmenter.segment(picture)
+            finally:
+                idle.put(segmenter)
+
+        waiting: deque[Future[NDArray[np.uint8]]] = deque()
+        for picture in pictures:
+            waiting.append(pool.submit(segment, picture))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
