@@ -9,8 +9,8 @@ import pytest
 from app.call_options import CallOptions
 from app.sender import Sender
 from tests.e2e.browser import CHROMIUM, browser
+from tests.e2e.calls import recorded
 from tests.e2e.small_avatar import SmallAvatar, wandering_states
-from tests.e2e.test_call import recorded
 
 RECEIVER = (Path(__file__).parent / "browser_receiver.js").read_text().split("\n", 2)[2]
 

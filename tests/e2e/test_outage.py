@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from app.sender import Sender
+from tests.e2e.calls import call, make_receiver, recorded
 from tests.e2e.small_avatar import SmallAvatar, wandering_states
-from tests.e2e.test_call import call, make_receiver, recorded
 from tests.signaling.bad_network import outage
 
 
