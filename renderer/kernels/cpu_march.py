@@ -31,6 +31,30 @@ _read_texels = texel_reader(CHANNELS)
 _NUMBERS = types.int16 if NUMBER is np.int16 else types.float32
 
 
+@njit(nogil=True)  # type: ignore[untyped-decorator]
+def _hits(opacity: Any, window: Any, rgb: Any, passed: Any) -> Any:
+    """Return row, column and block of each pixel that is marched (N, 3), and leave the window empty.
+
+    The arguments are those of `march`.
+    """
+    _, _, height, width, side, first, last = window
+    end = min(last * side, height)
+    hits = np.empty(((end - first * side) * width, 3), np.int32)
+    count = 0
+    columns = opacity.shape[1]
+    for y in range(first * side, end):
+        row = y // side
+        for column in range(columns):
+            hit = opacity[row, column] > _HIT
+            for x in range(column * side, min((column + 1) * side, width)):
+                rgb[y, x, 0] = rgb[y, x, 1] = rgb[y, x, 2] = _F(0.0)
+                passed[y, x] = _F(1.0)
+                if hit:
+                    hits[count, 0], hits[count, 1], hits[count, 2] = y, x, row * columns + column
+                    count += 1
+    return hits[:count]
+
+
 @njit(
     types.void(
         types.float32[:, :, ::1],
@@ -93,7 +117,7 @@ def march(
         passed: (h, w) of the window, written: transmittance.
         counts: see `renderer.kernels.cpu.Counts`, added to.
     """
-    top, left, height, width, side, first, last = window
+    top, left = window[0], window[1]
     samples = edges.shape[1] - 1
     size = planes.shape[1]
     limit = _F(size - 1)
@@ -107,21 +131,8 @@ def march(
     for axis in range(3):
         origin[axis] = (pose[axis] - box[0, axis]) * box[1, axis]
 
-    # Row, column and block of each pixel that is marched.
-    end = min(last * side, height)
-    hits = np.empty(((end - first * side) * width, 3), np.int32)
-    count = 0
-    columns = opacity.shape[1]
-    for y in range(first * side, end):
-        row = y // side
-        for column in range(columns):
-            hit = opacity[row, column] > _HIT
-            for x in range(column * side, min((column + 1) * side, width)):
-                rgb[y, x, 0] = rgb[y, x, 1] = rgb[y, x, 2] = _F(0.0)
-                passed[y, x] = _F(1.0)
-                if hit:
-                    hits[count, 0], hits[count, 1], hits[count, 2] = y, x, row * columns + column
-                    count += 1
+    hits = _hits(opacity, window, rgb, passed)
+    count = len(hits)
 
     # Of the rays that are marched together; a tile may reach beyond the last.
     slopes = np.empty((3, _RAYS), np.float32)
