@@ -52,6 +52,8 @@ class Avatar(Portrait):
         self.pose_correction = PoseCorrection(head.shape.expression)
         self.grid = grid
         self.consistency_code = nn.Parameter(torch.zeros(head.shape.code))
+        self.moving_planes: tuple[cpu.MovingPlanes, cpu.MovingPlanes | None] | None = None
+        """Of face and head as `renderer.kernels.cpu` reads them, kept from frame to frame."""
 
     @torch.no_grad()
     def render(
@@ -86,7 +88,10 @@ class Avatar(Portrait):
         view = self.view(width, height)
         if backend == "triton":
             return gpu_picture.render(self, view, expression, rotation, translation, torso, samples, SEARCH_BINS, BLOCK)
-        planes = self.blend(expression[None], rotation[None], translation[None])[0]
+        if backend == "compiled":
+            planes = cpu.blend(self, expression, rotation, translation)
+        else:
+            planes = self.blend(expression[None], rotation[None], translation[None])[0]
         condition = self.torso.condition(rotation, translation, torso)
         rotation, translation = self.pose_correction(expression, rotation, translation)
         block = min(max(BLOCK, height // BLOCKS_ACROSS), LARGEST_BLOCK)
@@ -174,10 +179,11 @@ class Avatar(Portrait):
                 raise ValueError("the stages are not compiled, or cannot be on this machine")
         return backend
 
-    def forget_view(self) -> None:
-        """Drop what is kept from frame to frame; needed after the background, the grid or the extent changed."""
-        super().forget_view()
+    def forget(self) -> None:
+        """See `Portrait.forget`."""
+        super().forget()
         self.grid.forget()
+        self.moving_planes = None
 
     @torch.no_grad()
     def rescale_expression(self, shift: Tensor, scale: Tensor) -> None:

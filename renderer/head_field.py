@@ -95,17 +95,21 @@ class HeadField(nn.Module):
         return [planes.permute(0, 3, 1, 2) for planes in BlendPlanes.apply(*given)]  # type: ignore[no-untyped-call]
 
     def wide(self, expressions: Tensor, poses: Tensor | None = None) -> Tensor | None:
-        """Return what expressions and poses of ``blend`` add to the first channels, (F, 3, M, R, R); None: nothing.
+        """Return what expressions and poses of ``blend`` add to the first channels, (F, 3, M, R, R); None: nothing."""
+        if self.shape.wide_resolution == 0:
+            return None
+        poses = expressions.new_zeros(len(expressions), POSE) if poses is None else poses
+        coarse = torch.tensordot(self.wide_numbers(expressions, poses), self.wide_planes, 1)
+        return widened(coarse, self.shape.resolution)
+
+    def wide_numbers(self, expressions: Tensor, poses: Tensor) -> Tensor:
+        """Return how much of each wide plane there is (F, W) in frames, see ``blend``.
 
         No gradient leads from here to the expression: what it says is learned from the face, not from the hair. Beyond
         `FARTHEST` nothing more is done: hair would come apart where a mouth opens as it never did.
         """
-        if self.shape.wide_resolution == 0:
-            return None
-        poses = expressions.new_zeros(len(expressions), POSE) if poses is None else poses
         moving = torch.cat((expressions[:, : self.shape.wide_expression].detach(), poses), -1)
-        coarse = torch.tensordot(moving.clamp(-FARTHEST, FARTHEST), self.wide_planes, 1)
-        return widened(coarse, self.shape.resolution)
+        return moving.clamp(-FARTHEST, FARTHEST)
 
     def windows(self) -> list[Window]:
         """Return each plane's index with the rows and the columns that the expression blends."""

@@ -73,8 +73,12 @@ class Portrait(nn.Module, ABC):
     def rescale_expression(self, shift: Tensor, scale: Tensor) -> None:
         """Let the field take expressions in new units: ``old = shift + scale * new``, (E,) each; pictures stay."""
 
+    def forget(self) -> None:
+        """Drop all that is kept from frame to frame; needed after the field was trained or changed otherwise."""
+        self.forget_view()
+
     def forget_view(self) -> None:
-        """Drop what is kept from frame to frame; needed after the background or the extent changed."""
+        """Drop what is kept of a size of picture; needed after the background or the extent changed, and they alone."""
         self._view = None
 
     def view(self, width: int, height: int) -> View:

@@ -65,7 +65,7 @@ def finish(
     tracked = torch.from_numpy(np.stack([state.expression for state in footage.states]))
     shift, scale = embedding.standardise(tracked)
     avatar.rescale_expression(shift, scale)
-    avatar.forget_view()
+    avatar.forget()
     embedding.requires_grad_(False)
     refinements = None if footage.refinements is None else torch.from_numpy(footage.refinements)
     seen = refined(embedding, tracked, refinements, scale)

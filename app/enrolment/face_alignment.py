@@ -1,6 +1,9 @@
 """The faces of an enrolment, corrected by the field that is trained on them as a call will correct them."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
+from threading import Lock
 
 import numpy as np
 import torch
@@ -13,13 +16,25 @@ from app.progress import Progress
 from app.tracking.face_alignment import SIDE, ExpressionRange, FaceAligner, RenderedHead
 from codec.face_state import FaceState
 from renderer.avatar import Avatar
+from renderer.training.threads import FrameThreads
+
+LEAD = 50
+"""Frames that are looked at before a part of the clip begins: by then what was found before them is forgotten."""
 
 
 @torch.no_grad()
-def with_aligned_faces(footage: EnrolmentFootage, training: Training) -> EnrolmentFootage:
+def with_aligned_faces(
+    footage: EnrolmentFootage, training: Training, *, pictures_alone: bool = False
+) -> EnrolmentFootage:
     """Return the footage with its faces as its pictures show them, by the field as it is trained so far.
 
     A field that cannot be rendered quickly, as the paper's, leaves it as it is: in a call it corrects nothing either.
+
+    Args:
+        footage: as tracked.
+        training: with the field.
+        pictures_alone: whether only frames are looked at that are kept as pictures; the others are corrected as those
+            before them were.
 
     Raises:
         SourceError: the clip cannot be read any more.
@@ -29,7 +44,7 @@ def with_aligned_faces(footage: EnrolmentFootage, training: Training) -> Enrolme
         return footage
     if avatar.fastest() == "torch":
         return footage
-    avatar.forget_view()
+    avatar.forget()
 
     def tensor(values: NDArray[np.float32]) -> torch.Tensor:
         return torch.from_numpy(np.array(values, np.float32)).to(training.device)
@@ -46,13 +61,30 @@ def with_aligned_faces(footage: EnrolmentFootage, training: Training) -> Enrolme
     expressions = training.embedding(tensor(np.stack([state.expression for state in tracked.states]))).cpu().numpy()
     states = [replace(state, expression=row) for state, row in zip(tracked.states, expressions, strict=True)]
     range_ = _expression_range([state for state in states[: tracked.enrolled] if state.present])
-    aligner = FaceAligner(render, range_, footage.torso.camera, footage.calibration.focal)
-    aligned = []
-    with open_source(tracked.clip) as source, Progress(len(states), "aligning the face") as progress:
-        for state, frame in zip(states, span(source.frames(), tracked.start, tracked.stop), strict=True):
-            aligned.append(aligner.align(frame.image, state))
-            progress.update(len(aligned))
-    avatar.forget_view()
+    kept = set(tracked.kept.tolist()) if pictures_alone else range(len(states))
+    cores = torch.get_num_threads() if training.device.type == "cpu" else 1
+    bounds = [len(states) * part // cores for part in range(cores + 1)]
+    with Progress(len(kept), "aligning the face") as progress:
+        done, lock = 0, Lock()
+
+        def align(first: int, last: int) -> list[FaceState]:
+            nonlocal done
+            aligner = FaceAligner(render, range_, footage.torso.camera, footage.calibration.focal)
+            found = []
+            begin = max(first - LEAD, 0)
+            with open_source(tracked.clip) as source:
+                frames = islice(span(source.frames(), tracked.start, tracked.stop), begin, last)
+                for index, frame in enumerate(frames, begin):
+                    state = states[index]
+                    found.append(aligner.align(frame.image, state) if index in kept else aligner.go_on(state))
+                    with lock:
+                        done += index >= first and index in kept
+                        progress.update(done)
+            return found[first - begin :]
+
+        run: Callable[..., list[list[FaceState]]] = FrameThreads(cores).map
+        aligned = [state for part in run(align, bounds[:-1], bounds[1:]) for state in part]
+    avatar.forget()
     found = np.stack([state.expression for state in aligned]) - expressions
     return footage.aligned([state.pose for state in aligned], found)
 

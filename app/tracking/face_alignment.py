@@ -109,8 +109,7 @@ class FaceAligner:
     def align(self, image: NDArray[np.uint8], state: FaceState) -> FaceState:
         """Return an embedded state whose face is as the RGB picture (H, W, 3) shows it."""
         if not state.present:
-            self._correction.predict()
-            return state
+            return self.go_on(state)
         if self._skipped > 0:
             self._skipped -= 1
         else:
@@ -118,6 +117,11 @@ class FaceAligner:
             self._compare(image, state)
             self._skipped = int((time.perf_counter() - began) / self._budget)
         return self._corrected(state)
+
+    def go_on(self, state: FaceState) -> FaceState:
+        """Return the same for a picture that is not looked at, by what was found before."""
+        self._correction.predict()
+        return self._corrected(state) if state.present else state
 
     def _corrected(self, state: FaceState) -> FaceState:
         values, range_ = self._correction.values, self._expressions

@@ -11,6 +11,7 @@ import logging
 import tempfile
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,7 @@ Counts = NDArray[np.int64]
 """(5,) how much was done: lookups in the density grid, rays marched, samples evaluated, samples whose colour was
 evaluated, pixels of the torso."""
 
-HEAD_CHANNELS, TORSO_CHANNELS, WIDTH = 16, 8, 64
+HEAD_CHANNELS, MOVING_CHANNELS, TORSO_CHANNELS, WIDTH = 16, 8, 8, 64
 """Sizes that the kernels are compiled for, those of every avatar that is enrolled."""
 STRIPS = 4
 """Parts a thread into which a picture is divided: some rows hold more of the head than others."""
@@ -64,13 +65,13 @@ def prepare(folder: Path) -> bool:
 
                 settings: Any = config
                 settings.CACHE_DIR = str(_cache(folder, cpu_features.MATRICES))
-                from renderer.kernels import cpu_finish, cpu_march, cpu_planes, cpu_search
+                from renderer.kernels import cpu_blend, cpu_finish, cpu_march, cpu_planes, cpu_search
             except Exception as error:  # Whatever a compiler complains of: there is another way to render.
                 _log.warning("rendering is not compiled on this machine, and slower: %s", error)
                 _compiled["failed"] = error
             else:
                 _compiled.update(search=cpu_search, march=cpu_march, finish=cpu_finish, features=cpu_features)
-                _compiled["planes"] = cpu_planes
+                _compiled.update(planes=cpu_planes, blend=cpu_blend)
         return ready()
 
 
@@ -105,14 +106,66 @@ def supports(avatar: Avatar) -> bool:
     """Return whether an avatar has the sizes that the kernels are compiled for, and is on the CPU."""
     head, torso = avatar.head.shape, avatar.torso.shape
     # Between two texels a place is looked for.
-    if min(head.resolution, torso.resolution) < 2:
+    if min(head.resolution, torso.resolution) < 2 or head.wide_resolution == 1:
         return False
-    return avatar.background.device.type == "cpu" and (head.channels, head.width, torso.channels, torso.width) == (
+    sizes = head.channels, head.moving_channels, head.width, torso.channels, torso.width
+    return avatar.background.device.type == "cpu" and sizes == (
         HEAD_CHANNELS,
+        MOVING_CHANNELS,
         WIDTH,
         TORSO_CHANNELS,
         WIDTH,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MovingPlanes:
+    """Planes that numbers blend, as the kernel reads them: half the bytes, and as close as makes no difference."""
+
+    levels: NDArray[np.int16]
+    """(T, E, TILE), see `cpu_blend.combine`."""
+    steps: Tensor
+    """(E,) of these."""
+
+    @classmethod
+    def of(cls, planes: Tensor) -> MovingPlanes:
+        """Round planes (E, 3, M, S, S)."""
+        texels = planes.detach().permute(0, 1, 3, 4, 2).flatten(1)
+        steps = texels.abs().amax(1).clamp_min(1e-30) / np.iinfo(np.int16).max
+        tile, together = _compiled["blend"].TILE, _compiled["blend"].TOGETHER
+        padding = (0, -texels.shape[1] % tile, 0, -len(texels) % together)
+        rounded = F.pad((texels / steps[:, None]).round().to(torch.int16), padding)
+        return cls(_array(rounded.view(len(rounded), -1, tile).transpose(0, 1)), steps)
+
+    def blended(self, numbers: Tensor, side: int) -> NDArray[np.float32]:
+        """Return the planes' sum (3, S, S, M), S texels a side, weighted by ``numbers`` (E,)."""
+        parts, count, tile = self.levels.shape
+        total = np.empty(parts * tile, np.float32)
+        weights = _array(F.pad(numbers * self.steps, (0, count - len(numbers))))
+        _in_parts(lambda first, last: _compiled["blend"].combine(weights, self.levels, total, first, last), parts)
+        texels = 3 * side * side * MOVING_CHANNELS
+        return total[:texels].reshape(3, side, side, MOVING_CHANNELS)
+
+
+def blend(avatar: Avatar, expression: Tensor, rotation: Tensor, translation: Tensor) -> Tensor:
+    """Do what `Avatar.blend` does for one frame; returns (3, C, R, R)."""
+    head = avatar.head
+    if avatar.moving_planes is None:
+        wide = MovingPlanes.of(head.wide_planes) if head.shape.wide_resolution else None
+        avatar.moving_planes = MovingPlanes.of(head.basis_planes), wide
+    basis, wide = avatar.moving_planes
+    face = basis.blended(expression, head.shape.moving_resolution)
+    if wide is None:
+        everywhere = np.zeros((3, 2, 2, MOVING_CHANNELS), np.float32)
+    else:
+        poses = avatar.pose_correction.standardised(rotation, translation)
+        everywhere = wide.blended(head.wide_numbers(expression[None], poses[None])[0], head.shape.wide_resolution)
+    static = _array(head.static_planes.permute(0, 2, 3, 1))
+    corners = np.array([(rows.start, columns.start) for _, rows, columns in head.windows()])
+    planes = np.empty_like(static)
+    given = static, everywhere, face, corners, planes
+    _in_parts(lambda first, last: _compiled["blend"].compose(*given, first, last), 3 * len(static[0]))
+    return torch.from_numpy(planes).permute(0, 3, 1, 2)
 
 
 def search(
@@ -238,8 +291,7 @@ def propose(
         bins,
         *(_array(tensor) for tensor in (shifts[:, 0], strata / (samples + 1), edges, opacity)),
     )
-    bounds = [count * part // STRIPS for part in range(STRIPS + 1)]
-    side_by_side(lambda first, last: _compiled["search"].propose(*given, first, last), bounds[:-1], bounds[1:])
+    _in_parts(lambda first, last: _compiled["search"].propose(*given, first, last), count)
     return edges, opacity
 
 
@@ -280,6 +332,12 @@ def _array(tensor: Tensor) -> NDArray[Any]:
 
 def _numbers(window: HeadWindow, *more: int) -> NDArray[np.int64]:
     return np.array([window.top, window.left, window.height, window.width, *more])
+
+
+def _in_parts(work: Callable[[int, int], None], count: int) -> None:
+    """Call ``work(first, last)`` for so many things, on as many threads as torch uses."""
+    bounds = [count * part // STRIPS for part in range(STRIPS + 1)]
+    side_by_side(work, bounds[:-1], bounds[1:])
 
 
 def _in_strips(work: Callable[[int, int, Counts], None], rows: int, counts: Counts | None) -> None:

@@ -85,7 +85,7 @@ class FieldTraining(ABC, Generic[P]):
     @torch.no_grad()
     def evaluate(self, footage: Footage) -> Evaluation:
         """Render frames as a receiver would, without quantisation, and compare; see ``Evaluation``."""
-        self.avatar.forget_view()
+        self.avatar.forget()
         expressions = footage.to(self.device).embedded(self.embedding)
         full, head, losses = [], [], []
         for frame in range(len(footage)):

@@ -60,7 +60,7 @@ def settle_grid(avatar: Avatar, footage: Footage, expressions: Tensor, voxels: T
     believed = seen[voxels] | (distances[voxels].abs() < SKIN)
     grid.density.zero_()
     grid.density.view(-1)[voxels] = torch.where(believed, density, 0.0)
-    avatar.forget_view()
+    avatar.forget()
 
 
 @torch.no_grad()

@@ -113,7 +113,7 @@ class Trainer(FieldTraining[Avatar]):
             self._prepare(self.footage, self.surface, settings or TrainingSettings(), shape)
         if self.device.type == "cuda":
             gpu.prepare(self.avatar, training=True)
-            self.avatar.forget_view()
+            self.avatar.forget()
 
     def _prepare(
         self, footage: Footage, surface: HeadSurface, settings: TrainingSettings, shape: HeadFieldShape | None

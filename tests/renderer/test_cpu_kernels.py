@@ -17,10 +17,11 @@ import renderer.torso_field
 from app.assets import cache_folder
 from renderer import stages
 from renderer.avatar import BLOCK, SAMPLES, SEARCH_BINS, Avatar
+from renderer.head_field import HeadField
 from renderer.kernels import cpu
 from renderer.view import View
 from renderer.window import HeadWindow
-from tests.renderer.scenes import small_avatar, turned, usual_avatar
+from tests.renderer.scenes import USUAL, small_avatar, turned, usual_avatar
 
 ROTATION, TRANSLATION = turned(0.2, 0.1), torch.tensor([0.5, 1.0, -60.0])
 TORSO = torch.tensor([0.02, -0.01, 0.1, 0.0, -0.05, 0.0, 0.02, -0.03, 0.01, 0.0])
@@ -61,6 +62,32 @@ def test_search(block: int) -> None:
     # last hundred-thousandth of the weight ends is a matter of rounding.
     assert (apart[:, :-1] < 1e-3).float().mean() > 0.999
     assert apart.max() < 0.2
+
+
+@pytest.mark.parametrize("wide", [0, 2, 32])
+def test_blend(wide: int) -> None:
+    avatar = usual_avatar()
+    head = HeadField(avatar.head.box_min, avatar.head.box_max, avatar.head.window, replace(USUAL, wide_resolution=wide))
+    torch.nn.init.normal_(head.basis_planes)
+    torch.nn.init.normal_(head.wide_planes)
+    avatar.head = head.requires_grad_(False)
+    expression = torch.randn(30) * 2.0
+    planes = avatar.blend(expression[None], ROTATION[None], TRANSLATION[None])[0]
+    found = cpu.blend(avatar, expression, ROTATION, TRANSLATION)
+    assert (planes - head.static_planes).abs().max() > 1.0
+    # By 66 numbers of about 1, each rounded to a 32767th of the largest of its texels, of about 4.
+    assert (found - planes).abs().max() < 4e-3
+    assert (found - planes).square().mean().sqrt() < 5e-4
+
+
+def test_planes_that_changed_are_blended_once_the_old_ones_are_forgotten() -> None:
+    avatar = usual_avatar()
+    given = torch.randn(30), ROTATION, TRANSLATION
+    before = cpu.blend(avatar, *given)
+    avatar.head.basis_planes.mul_(2.0)
+    assert torch.equal(cpu.blend(avatar, *given), before)
+    avatar.forget()
+    assert torch.allclose(cpu.blend(avatar, *given), avatar.blend(*(each[None] for each in given))[0], atol=1e-3)
 
 
 @pytest.mark.usefixtures("exact")

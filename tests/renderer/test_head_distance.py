@@ -17,7 +17,7 @@ def ball() -> Avatar:
     avatar = usual_avatar()
     centres = avatar.grid.voxel_centres()
     avatar.grid.density.view(-1).copy_(((RADIUS - centres.norm(dim=-1)) * 20.0).clamp(0.0, 20.0))
-    avatar.forget_view()
+    avatar.forget()
     return avatar
 
 

@@ -135,6 +135,20 @@ def test_a_correction_is_forgotten_while_nobody_is_there() -> None:
     assert apart(aligner.align(blank, wrong).pose, wrong.pose)[1] < 0.02
 
 
+def test_a_picture_that_is_not_looked_at_is_corrected_as_those_before_it() -> None:
+    true = posed()
+    wrong, aligner = mistaken(true, np.array([0.006, 0.0, 0.0, 0.0, 0.0, 0.0])), aligner_of()
+    for _ in range(8):
+        found = aligner.align(seen(true), wrong)
+    after = aligner.go_on(wrong)
+    assert apart(after.pose, found.pose)[1] < 0.05 * apart(wrong.pose, found.pose)[1]
+    for _ in range(150):
+        after = aligner.go_on(wrong)
+    assert apart(after.pose, wrong.pose)[1] < 0.02
+    away = replace(wrong, present=False)
+    assert aligner.go_on(away) is away
+
+
 def test_without_a_rendering_the_landmarks_have_the_last_word() -> None:
     state = posed((0.1, 0.2, 0.3))
     found = aligner_of(lambda state: None).align(seen(posed()), state)
