@@ -20,7 +20,7 @@ from renderer.plane_levels import NAMES, Levels, planes_of, quantise_planes
 from renderer.torso_field import TorsoField, TorsoFieldShape
 from renderer.torso_modes import MAX_MODES, linear_modes
 
-VERSION = "8"
+VERSION = "9"
 """Changes whenever fields of before would render differently or not at all."""
 LINEAR_VERSION = "4"
 """Before torsos had modes: they moved by a linear part about a centre, which is now rendered to the first order only. A
@@ -29,16 +29,21 @@ FACE_ONLY = {"wide_resolution": 0, "wide_expression": 0}
 """Sizes of a head of which nothing but the face moves in its own space."""
 UNSAID: dict[str, tuple[dict[str, int], dict[str, int]]] = {
     VERSION: ({}, {}),
+    "8": ({}, {}),
     "7": ({"wide_expression": 0}, {}),
     "6": (FACE_ONLY, {}),
     "5": (FACE_ONLY, {"modes": 4}),
     LINEAR_VERSION: (FACE_ONLY, {"modes": 4}),
 }
 """By version: sizes of head and torso that were always the same, and that files did not say."""
+WHOLE_FRAME = {"torso.box_min": torch.zeros(2), "torso.box_max": torch.ones(2)}
+"""Before version 9 the torso's plane always showed what the frame does."""
 MAX_BACKGROUND = 1024
 MAX_GRID = 128
 MAX_TEXELS = 12 << 20
 """Of all planes together: a little more than with 79 moving planes of the usual size."""
+FARTHEST_TORSO, LEAST_TORSO = 8.0, 0.01
+"""Frame sides within which a torso's plane lies, and that it is wide and high at least."""
 _DENSITY = "grid.density"
 _DENSITY_STEPS = 4.0
 """Levels of the stored density per doubling of 1 + density / 0.01: the search needs to know little more than where."""
@@ -172,6 +177,8 @@ def open_fields(data: bytes) -> FieldBase:
         version = description["version"]
         if version not in UNSAID:
             raise FieldFileError("the avatar's fields were made by another version of the program")
+        if version != VERSION:
+            tensors |= WHOLE_FRAME
         if version == LINEAR_VERSION:
             tensors[_MODES] = linear_modes(tensors.pop("torso.centre").float())
         side = json.loads(description["background"])
@@ -253,3 +260,7 @@ def check_avatar(avatar: Avatar) -> None:
         span = high - low
         if not bool(((span > 1.0) & (span < 200.0)).all()):
             raise FieldFileError("the avatar's box is no head's")
+    torso = avatar.torso
+    near = max(float(torso.box_min.abs().max()), float(torso.box_max.abs().max())) < FARTHEST_TORSO
+    if not (near and bool((torso.box_max - torso.box_min > LEAST_TORSO).all())):
+        raise FieldFileError("the avatar's torso lies nowhere near the frame")

@@ -8,6 +8,7 @@ from renderer.field_container import FieldFileError, unpack_container
 from renderer.field_file import (
     FACE_ONLY,
     MAX_BACKGROUND,
+    WHOLE_FRAME,
     camera_of,
     check_avatar,
     check_density,
@@ -42,6 +43,7 @@ def unpack_fields_3(data: bytes) -> Avatar:
         camera = camera_of(description["camera"])
         state = {name: _restore(name, value, tensors) for name, value in tensors.items() if not name.endswith(".scale")}
         _check_sizes(head, torso, state)
+        state |= WHOLE_FRAME
         # One tensor each: loading writes into them in place.
         low, high = (torch.zeros(3), torch.zeros(3)), (torch.zeros(3), torch.zeros(3))
         avatar = Avatar(

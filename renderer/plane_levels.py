@@ -52,7 +52,8 @@ def quantise_planes(avatar: Avatar) -> dict[str, QuantisedPlanes]:
     for plane, rows, columns in head.windows():
         moving = basis[:, plane].flatten(0, 1)
         basis[:, plane] = smoothed_beyond(moving, seen[plane, rows, columns]).view_as(basis[:, plane])
-    shown = smoothed_beyond(torso.plane[0], torso_texels(avatar.torso_extent, torso.shape.resolution))
+    seen_torso = torso_texels(avatar.torso_extent, torso.shape.resolution, torso.box_min, torso.box_max)
+    shown = smoothed_beyond(torso.plane[0], seen_torso)
     background = _opponent(avatar.background.permute(2, 0, 1) - 0.5, _TO_OPPONENT)
     moving_gains = gains[:, : head.shape.moving_channels]
     return {

@@ -28,10 +28,20 @@ def head_texels(grid: DensityGrid, resolution: int) -> Tensor:
     return _grown(spread, HEAD_MARGIN)[0]
 
 
-def torso_texels(extent: Tensor, resolution: int) -> Tensor:
-    """Return which texels (R, R) bool of the torso's plane may be seen, from where in the frame (64, 64) it may be."""
-    spread = F.interpolate(extent[None, None], (resolution, resolution), mode="bilinear")
-    return _grown(spread, round(TORSO_MARGIN * resolution))[0, 0]
+def torso_texels(extent: Tensor, resolution: int, box_min: Tensor, box_max: Tensor) -> Tensor:
+    """Return which texels (R, R) bool of the torso's plane may be seen.
+
+    Args:
+        extent: (64, 64) where in the frame the torso may be; beyond the frame it goes on as at its edge.
+        resolution: R.
+        box_min: (2,) of the plane, see `TorsoField`.
+        box_max: (2,) of the plane.
+    """
+    share = torch.linspace(0.0, 1.0, resolution, device=extent.device)[:, None]
+    x, y = ((box_min + share * (box_max - box_min)) * 2.0 - 1.0).unbind(-1)
+    places = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)
+    spread = F.grid_sample(extent[None, None], places[None], padding_mode="border", align_corners=False)
+    return _grown(spread, round(TORSO_MARGIN * resolution / float((box_max - box_min).min())))[0, 0]
 
 
 def smoothed_beyond(planes: Tensor, seen: Tensor) -> Tensor:

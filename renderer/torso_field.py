@@ -51,6 +51,8 @@ class TorsoField(nn.Module):
     """
 
     modes: Tensor
+    box_min: Tensor
+    box_max: Tensor
     condition_mean: Tensor
     condition_scale: Tensor
     lattice: Tensor
@@ -61,6 +63,10 @@ class TorsoField(nn.Module):
         self.shape = shape = shape or TorsoFieldShape()
         self.register_buffer("modes", torch.zeros(shape.modes, 2, KNOTS, KNOTS))
         """(modes, 2, KNOTS, KNOTS) of the torso's motion, see `renderer.torso_modes`."""
+        self.register_buffer("box_min", torch.zeros(2))
+        """(x, y) of the plane's first texel, in frame sides; what moves into the frame lies beyond it at rest."""
+        self.register_buffer("box_max", torch.ones(2))
+        """(x, y) of its last texel."""
         self.register_buffer("condition_mean", torch.zeros(shape.conditions))
         self.register_buffer("condition_scale", torch.ones(shape.conditions))
         self.plane = nn.Parameter(torch.randn(1, shape.channels, shape.resolution, shape.resolution) * 0.1)
@@ -106,16 +112,22 @@ class TorsoField(nn.Module):
         return ((values - self.condition_mean) / self.condition_scale).clamp(-3.0, 3.0)
 
     @torch.no_grad()
-    def initialise(self, modes: Tensor, rotations: Tensor, translations: Tensor, motions: Tensor) -> None:
-        """Take over how the torso deforms and how the enrolment footage spreads.
+    def initialise(
+        self, modes: Tensor, rotations: Tensor, translations: Tensor, motions: Tensor, box: Tensor | None = None
+    ) -> None:
+        """Take over how the torso deforms, how the enrolment footage spreads, and where the plane lies.
 
         Args:
             modes: (modes, 2, KNOTS, KNOTS) of the torso's motion.
             rotations: (N, 3, 3) head space to camera space.
             translations: (N, 3) cm.
             motions: (N, 2 + modes) of the torso.
+            box: (2, 2) of ``box_min`` and ``box_max``; None: the frame.
         """
         self.modes.copy_(modes)
+        if box is not None:
+            self.box_min.copy_(box[0])
+            self.box_max.copy_(box[1])
         self._spread_modes()
         values = torch.cat((pose_vector(rotations, translations), motions), -1)
         self.condition_mean.copy_(values.mean(0))
@@ -147,7 +159,8 @@ class TorsoField(nn.Module):
         """
         centred = ((uv - motion[:2]) * 2.0 - 1.0)[None, None]
         offsets = F.grid_sample(self.offsets(motion, condition), centred, padding_mode="border", align_corners=True)
-        return centred[0, 0] + offsets[0, :, 0].T
+        places = 0.5 * (centred[0, 0] + offsets[0, :, 0].T) + 0.5
+        return (places - self.box_min) * (2.0 / (self.box_max - self.box_min)) - 1.0
 
     def forward(self, uv: Tensor, motion: Tensor, condition: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
         """Evaluate the torso.
@@ -155,8 +168,8 @@ class TorsoField(nn.Module):
         Args:
             uv: (N, 2) frame coordinates in [0, 1].
             motion: (2 + modes,) of the torso: a displacement d in frame sides, then how much there is of each mode. A
-                point u of the frame shows the point ``p - sum of motion[2 + k] * modes[k](p)`` of the canonical plane,
-                where ``p = u - d``.
+                point u of the frame shows the point ``p - sum of motion[2 + k] * modes[k](p)`` of the frame at rest,
+                a part of which, ``box_min`` to ``box_max``, is the canonical plane, where ``p = u - d``.
             condition: (conditions,) of ``condition``.
             code: (code,) the consistency code shared with the head.
 

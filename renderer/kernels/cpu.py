@@ -250,12 +250,14 @@ def finish(
     code = torch.cat((condition, avatar.consistency_code))
     shown = _array(view.torso)
     given = (_array(view.background), _array(rgb), _array(transmittance))
+    texels = (field.shape.resolution - 1) / (field.box_max - field.box_min)
     rest = (
         OPAQUE,
         _array(view.uv),
         _array(torso[:2]),
         _array(field.offsets(torso, code)[0].permute(1, 2, 0)),
         _array(field.plane[0].permute(1, 2, 0)),
+        _array(torch.stack((field.box_min, texels))),
         pack(field.shade.weight),
         _array(field.shade.bias + field.shade_condition(code)),
         _narrow(field.colour),

@@ -38,6 +38,7 @@ def _rounded(value: Any) -> Any:
         types.float32[::1],
         types.float32[:, :, ::1],
         types.float32[:, :, ::1],
+        types.float32[:, ::1],
         _NUMBERS[::1],
         types.float32[::1],
         types.float32[::1],
@@ -60,6 +61,7 @@ def finish(
     shift: Any,
     offsets: Any,
     plane: Any,
+    box: Any,
     shade_weights: Any,
     shade_bias: Any,
     colour_weights: Any,
@@ -80,6 +82,7 @@ def finish(
         shift: (2,) displacement of the torso, frame sides.
         offsets: (L, L, 2) the warp's displacements on a lattice over the frame, in half frame sides.
         plane: (R, R, 8) the canonical torso plane.
+        box: (2, 2) where in the frame its first texel lies, and how many texels there are to a frame side.
         shade_weights: as `pack` lays them out.
         shade_bias: (64,).
         colour_weights: (4 x 64 + 4,), the last four are the biases.
@@ -118,7 +121,8 @@ def finish(
             upper = offsets[iy, ix, 1] + fx * (offsets[iy, ix + 1, 1] - offsets[iy, ix, 1])
             lower = offsets[iy + 1, ix, 1] + fx * (offsets[iy + 1, ix + 1, 1] - offsets[iy + 1, ix, 1])
             v += _F(0.5) * (upper + fy * (lower - upper))
-            px, py = min(max(u * limit, _F(0.0)), limit), min(max(v * limit, _F(0.0)), limit)
+            px = min(max((u - box[0, 0]) * box[1, 0], _F(0.0)), limit)
+            py = min(max((v - box[0, 1]) * box[1, 1], _F(0.0)), limit)
             ix, iy = texel(px, size), texel(py, size)
             corner = plane.ctypes.data + iy * row_bytes + ix * 4 * CHANNELS
             target = features.ctypes.data + gathered * CHANNELS * NUMBER_BYTES

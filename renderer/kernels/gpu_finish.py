@@ -30,6 +30,8 @@ def finish(
     shift: tl.tensor,
     offsets: tl.tensor,
     plane: tl.tensor,
+    box_min: tl.tensor,
+    box_max: tl.tensor,
     shade_weights: tl.tensor,
     shade_bias: tl.tensor,
     colour_weights: tl.tensor,
@@ -57,6 +59,8 @@ def finish(
         shift: (2,) displacement of the torso, frame sides.
         offsets: (lattice, lattice, 2) the warp's displacements over the frame, in half frame sides.
         plane: (size, size, CHANNELS) the canonical torso plane.
+        box_min: (2,) where in the frame its first texel lies.
+        box_max: (2,) its last one.
         shade_weights: (WIDTH, CHANNELS).
         shade_bias: (WIDTH,), the condition's part in it.
         colour_weights: (4, WIDTH).
@@ -99,8 +103,11 @@ def finish(
         axis = tl.arange(0, 2)[None, :]
         canonical_u += 0.5 * tl.sum(tl.where(axis == 0, bent, 0.0), 1)
         canonical_v += 0.5 * tl.sum(tl.where(axis == 1, bent, 0.0), 1)
+        left, top = tl.load(box_min), tl.load(box_min + 1)
         texels = (size - 1).to(tl.float32)
-        read = read_plane(plane, canonical_u * texels, canonical_v * texels, size, shown, CHANNELS, PADDED).to(DTYPE)
+        place_u = (canonical_u - left) * (texels / (tl.load(box_max) - left))
+        place_v = (canonical_v - top) * (texels / (tl.load(box_max + 1) - top))
+        read = read_plane(plane, place_u, place_v, size, shown, CHANNELS, PADDED).to(DTYPE)
         unit, feature = tl.arange(0, WIDTH), tl.arange(0, PADDED)[:, None]
         weights = tl.load(shade_weights + unit[None, :] * CHANNELS + feature, feature < CHANNELS, 0.0).to(DTYPE)
         hidden = tl.dot(read, weights, input_precision="tf32") + tl.load(shade_bias + unit)[None, :]

@@ -306,6 +306,8 @@ def finish(avatar: Avatar, view: View, frame: Frame, head: Tensor, counts: Count
         frame.shift,
         frame.offsets,
         _channels_last(field.plane),
+        field.box_min,
+        field.box_max,
         field.shade.weight,
         frame.torso_bias,
         field.colour.weight,

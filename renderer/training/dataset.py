@@ -10,6 +10,10 @@ from renderer.camera import Camera
 
 BACKGROUND, BODY, HEAD = 0, 1, 2
 """Values of the segmentation: what is behind the person, torso with neck and clothes, head with hair."""
+BODY_PIXELS = 50
+"""From which on a frame shows a body."""
+BODY_MARGIN = 0.04
+"""Frame sides about where the body is seen: the torso also bends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,30 @@ def torso_extent(footage: Footage, side: int, frames: int = 100) -> Tensor:
     masks = footage.masks[:: max(1, len(footage) // frames)]
     bodies = dilate(masks == BODY, max(2, footage.images.shape[1] // 32)).any(0)
     return F.adaptive_max_pool2d(bodies.float()[None], side)[0]
+
+
+def torso_box(footage: Footage, frames: int = 200) -> Tensor:
+    """Return where the body is at rest: corners (2, 2), in frame sides, of what has come into the frame by moving.
+
+    A plane that shows just this has the more texels for it. Rarely seen edges are left out, as what is seen once is
+    not learned.
+
+    Args:
+        footage: to be trained on.
+        frames: that are looked at, evenly.
+    """
+    corners = []
+    for frame in torch.linspace(0, len(footage) - 1, min(frames, len(footage))).long().tolist():
+        rows, columns = torch.nonzero(footage.masks[frame] == BODY, as_tuple=True)
+        if len(rows) < BODY_PIXELS:
+            continue
+        places = (torch.stack((columns, rows), -1) + 0.5) / footage.masks.shape[-1] - footage.torso_motions[frame, :2]
+        corners.append(torch.stack((places.quantile(0.005, 0), places.quantile(0.995, 0))))
+    if not corners:
+        return torch.tensor([[0.0, 0.0], [1.0, 1.0]])
+    found = torch.stack(corners)
+    low, high = found[:, 0].quantile(0.02, 0) - BODY_MARGIN, found[:, 1].quantile(0.98, 0) + BODY_MARGIN
+    return torch.stack((low, high))
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,8 @@ class PixelChoice:
             if len(candidates):
                 parts.append(candidates[torch.randint(len(candidates), (count * share // 100,), generator=random)])
         parts.append(self._at_features(frame, count * 18 // 100, random))
-        return torch.cat(parts)
+        # In the order of the picture: neighbours read the same texels.
+        return torch.cat(parts).sort().values
 
     def patch(self, frame: int, side: int, random: torch.Generator) -> Tensor:
         """Return the pixels (side²,) of a square about a point of head or body, flat indices, row by row."""

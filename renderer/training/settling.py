@@ -1,5 +1,7 @@
 """What is done to a trained field before it is shipped: its density grid is sharpened, its torso continued."""
 
+import math
+
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
@@ -78,7 +80,8 @@ def settle_torso(avatar: Avatar, footage: Footage) -> None:
     torso = avatar.torso
     side = torso.plane.shape[-1]
     # As many points as texels, so that none is missed between them.
-    uv = frame_coordinates(side, side, torso.plane.device).reshape(-1, 2)
+    points = math.ceil(side / float((torso.box_max - torso.box_min).min()))
+    uv = frame_coordinates(points, points, torso.plane.device).reshape(-1, 2)
     column, row = (uv * footage.masks.shape[-1]).long().unbind(-1)
     extent = within(avatar.torso_extent, uv)
     sightings = torch.zeros(side * side, device=uv.device)

@@ -18,6 +18,7 @@ from renderer.training.dataset import (
     Footage,
     HeadSurface,
     background_over_time,
+    torso_box,
     torso_extent,
 )
 from renderer.training.field_training import FieldTraining
@@ -122,7 +123,8 @@ class Trainer(FieldTraining[Avatar]):
         grid, self.hull, self._distances = grid_around_head(footage, surface)
         head = HeadField(grid.box_min, grid.box_max, expression_window(grid, surface.face_centre, shape), shape)
         torso = TorsoField(TorsoFieldShape(modes=len(footage.torso_modes)))
-        torso.initialise(footage.torso_modes, footage.rotations, footage.translations, footage.torso_motions)
+        poses = footage.rotations, footage.translations
+        torso.initialise(footage.torso_modes, *poses, footage.torso_motions, torso_box(footage))
         # Not trained: a background that learns takes up what the head's outline gets wrong, as rings around it.
         self.backgrounds = background_over_time(footage, settings.background_knots)
         self.avatar = Avatar(head, torso, grid, self.backgrounds[-1].clone(), footage.camera).to(self.device)

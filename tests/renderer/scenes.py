@@ -59,7 +59,8 @@ def usual_avatar(seed: int = 0) -> Avatar:
     drawn = torch.Generator().manual_seed(5)
     shifts, motions = torch.randn(9, 3, generator=drawn), torch.randn(9, 2 + torso.shape.modes, generator=drawn) * 0.1
     modes = torch.randn(torso.modes.shape, generator=drawn) * 0.3
-    torso.initialise(modes, torch.eye(3).expand(9, 3, 3), shifts, motions)
+    box = torch.tensor([[-0.1, 0.2], [1.05, 1.25]])
+    torso.initialise(modes, torch.eye(3).expand(9, 3, 3), shifts, motions, box)
     avatar = Avatar(head, torso, grid, torch.rand(32, 32, 3), CAMERA)
     avatar.consistency_code.data.normal_()
     avatar.torso_extent[:20] = 0.0

@@ -122,6 +122,32 @@ def test_fields_of_version_7_are_still_read() -> None:
     assert rms(avatar, still) > 4.0 * rms(avatar, open_fields(data).avatar(packed.planes, WHOLE))
 
 
+def test_a_torso_lies_where_it_lay_and_in_fields_of_version_8_in_the_frame() -> None:
+    avatar = small_avatar()
+    frame, box = torch.tensor([[0.0, 0.0], [1.0, 1.0]]), torch.tensor([[-0.1, 0.3], [1.0, 1.25]])
+    for version, lies in (("9", box), ("8", frame)):
+        avatar.torso.box_min.copy_(lies[0])
+        avatar.torso.box_max.copy_(lies[1])
+        packed = pack_fields(avatar)
+        data = changed(packed=packed, version=version)
+        shipped = open_fields(data).avatar(packed.planes, WHOLE)
+        assert torch.equal(torch.stack((shipped.torso.box_min, shipped.torso.box_max)), lies)
+        assert rms(avatar, shipped) < 2.0
+
+
+@pytest.mark.parametrize(
+    "corner", [[0.0, 0.0], [1.0, -1.0], [9.0, 1.0], [torch.nan, 1.0], [1.0], [[1.0, 1.0], [1.0, 1.0]]]
+)
+def test_a_torso_that_lies_nowhere_is_refused(corner: list[float]) -> None:
+    with pytest.raises(FieldFileError):
+        open_fields(changed(more={"torso.box_max": torch.tensor(corner)})).avatar(PACKED.planes, WHOLE)
+
+
+def test_a_torso_without_a_place_is_refused() -> None:
+    with pytest.raises(FieldFileError):
+        open_fields(changed("torso.box_min")).avatar(PACKED.planes, WHOLE)
+
+
 def test_more_of_the_expression_than_there_is_is_refused() -> None:
     shape = json.loads(description_of(PACKED)["head"]) | {"wide_expression": 31}
     with pytest.raises(FieldFileError, match="more of the expression"):

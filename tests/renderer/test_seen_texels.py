@@ -49,9 +49,20 @@ def test_what_is_seen_stays_and_the_rest_is_smooth() -> None:
 
 
 def test_a_torso_that_is_nowhere_needs_nothing() -> None:
-    assert not bool(torso_texels(torch.zeros(64, 64), 128).any())
+    frame = torch.zeros(2), torch.ones(2)
+    assert not bool(torso_texels(torch.zeros(64, 64), 128, *frame).any())
     extent = torch.zeros(64, 64)
     extent[60:] = 1.0
-    seen = torso_texels(extent, 128)
+    seen = torso_texels(extent, 128, *frame)
     assert seen[-1].all()
     assert not seen[:90].any()
+
+
+def test_a_torso_is_looked_for_where_its_plane_lies() -> None:
+    extent = torch.zeros(64, 64)
+    extent[32:, :16] = 1.0
+    seen = torso_texels(extent, 100, torch.tensor([-0.5, 0.2]), torch.tensor([1.5, 1.2]))
+    # Left of the frame and below it the torso goes on; 0.08 frame sides of margin are at most 8 texels.
+    assert seen[30:, :37].all()
+    assert not seen[:21].any()
+    assert not seen[:, 47:].any()

@@ -37,6 +37,14 @@ def test_a_bent_torso_is_read_where_its_modes_say(torso: TorsoField) -> None:
     assert torch.allclose((read + 1.0) / 2.0, lattice - bends, atol=1e-5)
 
 
+def test_a_plane_is_read_where_it_lies(torso: TorsoField) -> None:
+    box = torch.tensor([[-0.25, 0.5], [1.25, 1.5]])
+    modes = torch.zeros(torso.modes.shape)
+    torso.initialise(modes, torch.eye(3).expand(9, 3, 3), torch.randn(9, 3), torch.randn(9, 2 + MODES), box)
+    read = torso.canonical(UV, REST, torch.cat((STILL, CODE)))
+    assert torch.allclose((read + 1.0) / 2.0 * (box[1] - box[0]) + box[0], UV, atol=1e-5)
+
+
 def test_modes_come_with_the_other_numbers(torso: TorsoField) -> None:
     other = TorsoField(torso.shape)
     modes, motions = torch.randn(torso.modes.shape), torch.randn(9, 2 + MODES)
