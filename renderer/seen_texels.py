@@ -41,7 +41,8 @@ def torso_texels(extent: Tensor, resolution: int, box_min: Tensor, box_max: Tens
     x, y = ((box_min + share * (box_max - box_min)) * 2.0 - 1.0).unbind(-1)
     places = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)
     spread = F.grid_sample(extent[None, None], places[None], padding_mode="border", align_corners=False)
-    return _grown(spread, round(TORSO_MARGIN * resolution / float((box_max - box_min).min())))[0, 0]
+    margin = round(TORSO_MARGIN * resolution / float((box_max - box_min).min()))
+    return _grown(spread, min(margin, resolution))[0, 0]
 
 
 def smoothed_beyond(planes: Tensor, seen: Tensor) -> Tensor:
@@ -65,4 +66,8 @@ def _pulled(values: Tensor, weight: Tensor) -> Tensor:
 
 
 def _grown(mask: Tensor, margin: int) -> Tensor:
-    return F.max_pool2d((mask > 0).float(), 2 * margin + 1, 1, margin) > 0
+    found = (mask > 0).float()
+    # Rows, then columns: a margin may be as wide as the plane.
+    for size, padding in (((2 * margin + 1, 1), (margin, 0)), ((1, 2 * margin + 1), (0, margin))):
+        found = F.max_pool2d(found, size, 1, padding)
+    return found > 0

@@ -32,8 +32,8 @@ CHECK_SHARE = 10.0
 """How many times longer than the last look the training goes on before the next one, at least."""
 FINISH_SECONDS = 45.0
 """Kept of the budget for tables, what they need to know of the picture, packing and the last measurement."""
-ALIGN_SECONDS = 0.013
-"""Of a core, for each frame of the clip, to correct the poses and expressions that the tables are fitted to."""
+ALIGN_SECONDS = 0.015
+"""For each frame of the clip, to correct the poses and expressions that the tables are fitted to."""
 ALIGN_AT = 0.3
 """Share of the training after which the field knows the person well enough to correct the faces that it is trained on:
 what it learns from then on is sharper."""
@@ -117,7 +117,7 @@ def enrol(options: EnrolmentOptions, say: Callable[[str], None]) -> Measured:
         spent = earlier.seconds
         say(f"going on with the training that was broken off after {spent / 60:.1f} minutes")
     total = 60.0 * options.minutes
-    finishing = FINISH_SECONDS + ALIGN_SECONDS * len(footage.tracked.states) / torch.get_num_threads()
+    finishing = FINISH_SECONDS + ALIGN_SECONDS * len(footage.tracked.states)
     budget = max(total - (time.monotonic() - began) - finishing, LEAST_SHARE * total) + spent
     trained, finished = _train(trainer, footage, options, spent, budget)
     if trainer.steps == 0:

@@ -18,8 +18,10 @@ from codec.face_state import FaceState
 from renderer.avatar import Avatar
 from renderer.training.threads import FrameThreads
 
+PART = 250
+"""Frames of a part of the clip at least, all of whose parts are looked at side by side."""
 LEAD = 50
-"""Frames that are looked at before a part of the clip begins: by then what was found before them is forgotten."""
+"""Frames that are looked at before a part begins: by then what was found before them is forgotten."""
 
 
 @torch.no_grad()
@@ -63,10 +65,12 @@ def with_aligned_faces(
     range_ = _expression_range([state for state in states[: tracked.enrolled] if state.present])
     kept = set(tracked.kept.tolist()) if pictures_alone else range(len(states))
     cores = torch.get_num_threads() if training.device.type == "cpu" else 1
-    bounds = [len(states) * part // cores for part in range(cores + 1)]
+    parts = max(min(cores, len(states) // PART), 1)
+    bounds = [len(states) * part // parts for part in range(parts + 1)]
     with Progress(len(kept), "aligning the face") as progress:
         done, lock = 0, Lock()
 
+        @torch.no_grad()
         def align(first: int, last: int) -> list[FaceState]:
             nonlocal done
             aligner = FaceAligner(render, range_, footage.torso.camera, footage.calibration.focal)
@@ -82,7 +86,7 @@ def with_aligned_faces(
                         progress.update(done)
             return found[first - begin :]
 
-        run: Callable[..., list[list[FaceState]]] = FrameThreads(cores).map
+        run: Callable[..., list[list[FaceState]]] = FrameThreads(parts).map
         aligned = [state for part in run(align, bounds[:-1], bounds[1:]) for state in part]
     avatar.forget()
     found = np.stack([state.expression for state in aligned]) - expressions

@@ -20,7 +20,7 @@ from renderer.kernels import cpu
 from tests.app.enrolment.ball import ball_enrolment, embedding_of_ball, states
 from tests.renderer.scenes import usual_avatar
 
-FRAMES = 288
+FRAMES = 46 * 18
 
 
 class Recorder:
@@ -69,9 +69,11 @@ def footage(monkeypatch: pytest.MonkeyPatch) -> EnrolmentFootage:
     return replace(small, tracked=TrackedSpan("ball.mp4", 0.0, FRAMES / 25, frames, int(kept[42]), kept))
 
 
-@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(("threads", "parts"), [(1, 1), (3, 3), (5, 3)])
 @pytest.mark.parametrize("pictures_alone", [False, True])
-def test_each_frame_is_corrected_in_its_part(footage: EnrolmentFootage, threads: int, pictures_alone: bool) -> None:
+def test_each_frame_is_corrected_in_its_part(
+    footage: EnrolmentFootage, threads: int, parts: int, pictures_alone: bool
+) -> None:
     training: Any = SimpleNamespace(
         avatar=usual_avatar(), embedding=embedding_of_ball(footage), device=torch.device("cpu")
     )
@@ -81,7 +83,7 @@ def test_each_frame_is_corrected_in_its_part(footage: EnrolmentFootage, threads:
         aligned = with_aligned_faces(footage, training, pictures_alone=pictures_alone)
     finally:
         torch.set_num_threads(before)
-    assert len(aligners) == threads
+    assert len(aligners) == parts
     kept = set(footage.tracked.kept.tolist())
     begins, ends = [], []
     for aligner in aligners:
@@ -90,7 +92,7 @@ def test_each_frame_is_corrected_in_its_part(footage: EnrolmentFootage, threads:
         assert all(looked == (not pictures_alone or number in kept) for number, looked in aligner.seen)
         begins.append(numbers[0])
         ends.append(numbers[-1] + 1)
-    bounds = [FRAMES * part // threads for part in range(threads + 1)]
+    bounds = [FRAMES * part // parts for part in range(parts + 1)]
     assert sorted(ends) == bounds[1:]
     assert sorted(begins) == [0, *(bound - LEAD for bound in bounds[1:-1])]
     assert aligned.training.refinements is not None
