@@ -207,8 +207,11 @@ class LoadedAvatar:
         elif isinstance(self.field, Avatar):
             gpu.prepare(self.field)
 
-    def render(self, state: FaceState, width: int, height: int) -> NDArray[np.uint8]:
-        """Return the picture (height, width, 3), RGB, of a state whose expression is embedded."""
+    def render(self, state: FaceState, width: int, height: int, *, smooth: bool = True) -> NDArray[np.uint8]:
+        """Return the picture (height, width, 3), RGB, of a state whose expression is embedded.
+
+        Unless it is to be ``smooth``, the outline of the head may jag, for less time; see `Avatar.render`.
+        """
         with torch.inference_mode():
             refinement = self._refinement
             if refinement is not None and refinement.step() and self._refinement is refinement:
@@ -216,7 +219,11 @@ class LoadedAvatar:
             fade = self._fade
             if fade is not None and fade.step() and self._fade is fade:
                 self._fade = None
-            picture = self.field.render(*self._head(state), self._tensor(state.torso), width, height)
+            given = *self._head(state), self._tensor(state.torso), width, height
+            if isinstance(self.field, Avatar):
+                picture = self.field.render(*given, smooth=smooth)
+            else:
+                picture = self.field.render(*given)
         image: NDArray[np.uint8] = picture.cpu().numpy()
         return image
 

@@ -62,4 +62,5 @@ class OwnerTracker:
     def _rendered(self, state: FaceState) -> RenderedHead | None:
         if not self._avatar.fast:
             return None
-        return RenderedHead(self._avatar.render(state, SIDE, SIDE), self._avatar.head_distance(state, SIDE, SIDE))
+        picture = self._avatar.render(state, SIDE, SIDE, smooth=False)
+        return RenderedHead(picture, self._avatar.head_distance(state, SIDE, SIDE))

@@ -11,6 +11,7 @@ from renderer.camera import Camera
 from renderer.head_field import HeadField
 from renderer.kernels import cpu, gpu, gpu_picture
 from renderer.occupancy import DensityGrid
+from renderer.outline import sample_outline
 from renderer.portrait import Backend, Portrait
 from renderer.pose_correction import PoseCorrection
 from renderer.rays import head_space_rays
@@ -66,6 +67,7 @@ class Avatar(Portrait):
         height: int,
         samples: int = SAMPLES,
         backend: Backend = "auto",
+        smooth: bool = True,
     ) -> Tensor:
         """Render one frame; see `Portrait.render`.
 
@@ -80,6 +82,7 @@ class Avatar(Portrait):
             backend: "triton" takes the stages of `renderer.kernels.gpu_picture`, "compiled" those of
                 `renderer.kernels.cpu`, "torch" those of `renderer.stages`; "auto" the first of them that has been
                 prepared (`prepare` of `renderer.kernels.gpu` or `cpu`) and renders such an avatar.
+            smooth: whether the outline of the head is sampled more finely, see `renderer.outline`; "triton" does not.
 
         Raises:
             ValueError: the backend cannot be had here, or does not render such an avatar.
@@ -100,6 +103,9 @@ class Avatar(Portrait):
         if window.height and window.width:
             edges, opacity = run.search(self, view, window, rotation, translation, samples, SEARCH_BINS)
             rgb, passed = run.march(self, planes, view, window, rotation, translation, edges, opacity)
+            if smooth:
+                place = view, window, rotation, translation
+                sample_outline(run, self, planes, *place, rgb, passed, samples, SEARCH_BINS)
         else:
             rgb, passed = planes.new_zeros(window.height, window.width, 3), planes.new_ones(window.height, window.width)
         picture: Tensor = run.finish(self, view, window, rgb, passed, torso, condition)

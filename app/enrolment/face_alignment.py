@@ -54,7 +54,7 @@ def with_aligned_faces(
     def render(state: FaceState) -> RenderedHead:
         expression = tensor(state.expression)
         pose = tensor(state.pose.rotation), tensor(state.pose.translation)
-        picture = avatar.render(expression, *pose, tensor(state.torso), SIDE, SIDE)
+        picture = avatar.render(expression, *pose, tensor(state.torso), SIDE, SIDE, smooth=False)
         distance = avatar.head_distance(expression, *pose, SIDE, SIDE)
         return RenderedHead(picture.cpu().numpy(), distance.cpu().numpy())
 

@@ -59,11 +59,11 @@ class FileAvatar(SmallAvatar):
         empty = np.zeros((SIDE, SIDE), np.float32)
         return TorsoTemplate.moving_linearly(FrameCamera(2.0, 0.5, 0.5), ColourMix(0.3, 0.4, 0.3), empty, empty > 0)
 
-    def render(self, state, width, height):
+    def render(self, state, width, height, **more):
         if state.timestamp > 0.0:
             # Not the face at rest, which is rendered before a call to get ready.
             Path(RENDERED).touch()
-        return super().render(state, width, height)
+        return super().render(state, width, height, **more)
 
 
 def wait_until_rendered(folder, seconds=60.0):

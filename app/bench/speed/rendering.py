@@ -86,6 +86,8 @@ class FrameTimer:
                 self._width,
                 self._height,
                 backend=backend,
+                # Not all of them do more for outlines.
+                smooth=False,
             )
 
     def warm_up(self, states: "Sequence[FaceState]") -> None:

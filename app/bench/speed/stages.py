@@ -39,7 +39,10 @@ COMPILED: Final = {
 }
 """Stages that are functions in renderer.kernels.cpu, by their names, and which of the others each is in one."""
 
-FUSED: Final = ("locate", "blend", *COMPILED)
+BLENDED: Final = "blend"
+"""The other stage there; it does what the method does."""
+
+FUSED: Final = ("locate", BLENDED, *COMPILED)
 """Stages that are functions in renderer.kernels.gpu_picture; ``locate`` finds pose, window and the torso's warp."""
 
 
@@ -58,7 +61,7 @@ def looked_into(avatar: "Avatar", around: Around) -> Iterator[None]:
 
     parts = [(stage, getattr(avatar, part), method) for stage, (part, method) in METHODS.items()]
     functions = [(stage, plain, name) for stage, names in FUNCTIONS.items() for name in names]
-    functions += [(stage, compiled, stage) for stage in COMPILED]
+    functions += [(stage, compiled, stage) for stage in (BLENDED, *COMPILED)]
     functions += [(stage, fused, stage) for stage in FUSED]
     originals = [(module, name, getattr(module, name)) for _, module, name in functions]
     for stage, part, method in parts:

@@ -43,8 +43,8 @@ def test_a_difference_is_found(monkeypatch):
     one, states = timer()
     frames = []
 
-    def brighter(avatar, *given, backend="auto"):
-        picture = render(avatar, *given, backend="torch") // 2
+    def brighter(avatar, *given, backend="auto", **more):
+        picture = render(avatar, *given, backend="torch", **more) // 2
         if backend == "auto":
             frames.append(picture)
             picture[..., 0] += 10 * (len(frames) % 2)
