@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 FLOAT_BYTES = 4
 """Of planes, grid, background: they are kept as float32."""
+LEVEL_BYTES = 2
+"""Of the planes that expression and pose blend, where the compiled kernels do it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class FieldSizes:
     """In which it deforms."""
     torso_conditions: int
     """Numbers that bend it."""
+    moving_bytes: int = FLOAT_BYTES
+    """Of a number in the planes that expression and pose blend."""
 
     @classmethod
     def of(cls, avatar: "Avatar") -> "FieldSizes":
@@ -77,6 +81,7 @@ class FieldSizes:
             torso_encoded=lattice.shape[1],
             torso_modes=torso.modes,
             torso_conditions=torso.conditions,
+            moving_bytes=LEVEL_BYTES if avatar.fastest() == "compiled" else FLOAT_BYTES,
         )
 
     @property
@@ -161,8 +166,8 @@ def frame_work(sizes: FieldSizes, counts: "Counts") -> dict[str, Work]:
         "blend": Work(
             other=(2 * sizes.expression + 1) * sizes.moving_texels + 2 * sizes.wide_numbers + widening,
             # Static planes are read, blended ones written.
-            compulsory=FLOAT_BYTES
-            * (sizes.expression * sizes.moving_texels + sizes.wide_numbers + 2 * sizes.static_texels),
+            compulsory=sizes.moving_bytes * (sizes.expression * sizes.moving_texels + sizes.wide_numbers)
+            + FLOAT_BYTES * 2 * sizes.static_texels,
         ),
         "search": Work(
             other=search, compulsory=FLOAT_BYTES * sizes.grid**3, gathered=FLOAT_BYTES * counts.grid_lookups * 8
