@@ -37,6 +37,9 @@ ALIGN_SECONDS = 0.015
 ALIGN_AT = 0.3
 """Share of the training after which the field knows the person well enough to correct the faces that it is trained on:
 what it learns from then on is sharper."""
+PICTURES_ALONE = 1 / 3
+"""Share of a clip's frames that are kept as pictures from which on they alone are aligned in between: what was found
+for one is then not forgotten before the next."""
 LEAST_SHARE = 0.3
 """Of the budget that goes into training, however long the preparation takes."""
 
@@ -187,7 +190,8 @@ def _train(
         while used() < 1.0 and not interrupted():
             started = time.monotonic()
             if used() >= ALIGN_AT and not aligned:
-                footage, aligned = with_aligned_faces(footage, trainer, pictures_alone=True), True
+                alone = len(footage.tracked.kept) >= PICTURES_ALONE * len(footage.tracked.states)
+                footage, aligned = with_aligned_faces(footage, trainer, pictures_alone=alone), True
                 trainer.footage = footage.training.to(trainer.device)
                 # What was best with the poses of before is not to be compared with what comes.
                 least, best = float("inf"), None

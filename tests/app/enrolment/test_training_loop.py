@@ -25,10 +25,12 @@ class InventedTraining:
         self.device = "cpu"
         self.footage: object = None
         self.aligned: list[float] = []
+        self.pictures_alone: list[bool] = []
 
-    def align(self, footage: Any, training: object) -> Any:
+    def align(self, footage: Any, training: object, *, pictures_alone: bool) -> Any:
         assert training is self
         self.aligned.append(self.now)
+        self.pictures_alone.append(pictures_alone)
         self.now += 5.0
         return footage
 
@@ -57,11 +59,16 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return times
 
 
-def trained(training: InventedTraining, budget: float, monkeypatch: pytest.MonkeyPatch) -> tuple[float, bool]:
+def trained(
+    training: InventedTraining, budget: float, monkeypatch: pytest.MonkeyPatch, frames: int = 20
+) -> tuple[float, bool]:
     monkeypatch.setattr(enrol, "time", SimpleNamespace(monotonic=lambda: training.now))
     options = EnrolmentOptions(Path("a.mp4"), Path("a.avatar"), "", 64, 1.0, 0.0, None, "cpu")
     monkeypatch.setattr(enrol, "with_aligned_faces", training.align)
-    footage: Any = SimpleNamespace(validation=None, training=SimpleNamespace(to=lambda device: f"on {device}"))
+    tracked = SimpleNamespace(kept=range(10), states=range(frames))
+    footage: Any = SimpleNamespace(
+        validation=None, training=SimpleNamespace(to=lambda device: f"on {device}"), tracked=tracked
+    )
     return _train(training, footage, options, 0.0, budget)  # type: ignore[arg-type]
 
 
@@ -91,6 +98,15 @@ def test_heads_are_aligned_once_and_trained_on_from_then_on(monkeypatch: pytest.
     assert training.footage == "on cpu"
     # The first look was at poses that are gone.
     assert int(training.restored["steps"]) > training.aligned[0]
+
+
+@pytest.mark.parametrize(("frames", "alone"), [(10, True), (30, True), (31, False), (300, False)])
+def test_pictures_alone_are_aligned_where_they_are_near_each_other(
+    monkeypatch: pytest.MonkeyPatch, kept: list[float], frames: int, alone: bool
+) -> None:
+    training = InventedTraining(1.0, [0.3])
+    trained(training, 100.0, monkeypatch, frames)
+    assert training.pictures_alone == [alone]
 
 
 def test_the_best_look_decides(monkeypatch: pytest.MonkeyPatch, kept: list[float]) -> None:
