@@ -12,6 +12,7 @@ from codec.noise_feedback import metric_steps
 from codec.parameters import ParameterLayout, state_from_parameters
 from codec.prediction import PredictionTables
 from codec.prediction_fitting import fit_prediction
+from renderer.avatar import Avatar
 from renderer.portrait import Portrait
 
 ERROR_SHARE: Final = 0.25
@@ -90,14 +91,16 @@ def _picture(avatar: Portrait, parameters: NDArray[np.float64], layout: Paramete
     def tensor(values: NDArray[np.float32]) -> torch.Tensor:
         return torch.from_numpy(np.array(values)).to(device)
 
+    given = (
+        tensor(state.expression),
+        tensor(state.pose.rotation),
+        tensor(state.pose.translation),
+        tensor(state.torso),
+        avatar.PROBE_SIDE,
+        avatar.PROBE_SIDE,
+    )
     with torch.inference_mode():
-        picture = avatar.render(
-            tensor(state.expression),
-            tensor(state.pose.rotation),
-            tensor(state.pose.translation),
-            tensor(state.torso),
-            avatar.PROBE_SIDE,
-            avatar.PROBE_SIDE,
-        )
+        # What a number changes shows without smooth outlines, in half the time.
+        picture = avatar.render(*given, smooth=False) if isinstance(avatar, Avatar) else avatar.render(*given)
     flat: NDArray[np.float32] = (picture.float() / 255).flatten().cpu().numpy()
     return flat
