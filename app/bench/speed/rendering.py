@@ -27,6 +27,8 @@ COMPARED: Final = 3
 ALIKE: Final = 2
 """Steps of 8 bits that rounding and what cannot be seen may make between two backends."""
 
+_COMPARED: "tuple[Backend, Backend]" = ("auto", "torch")
+
 
 class FrameTimer:
     """Renders states of a face as a call does and takes the time.
@@ -57,7 +59,9 @@ class FrameTimer:
             return None
         squares, apart, largest, values = 0.0, 0, 0, 0
         for state in states:
-            difference = (self._picture(state, "auto").int() - self._picture(state, "torch").int()).abs()
+            # Not every backend does more for outlines.
+            one, twin = (self._picture(state, backend, smooth=False) for backend in _COMPARED)
+            difference = (one.int() - twin.int()).abs()
             squares += float(difference.double().square().sum())
             apart += int((difference > ALIKE).sum())
             largest = max(largest, int(difference.max()))
@@ -65,7 +69,7 @@ class FrameTimer:
         rms = rounded((squares / values) ** 0.5)
         return {"frames": len(states), "largest": largest, "share": rounded(apart / values), "rms": rms}
 
-    def _picture(self, state: "FaceState", backend: "Backend") -> "torch.Tensor":
+    def _picture(self, state: "FaceState", backend: "Backend", *, smooth: bool = True) -> "torch.Tensor":
         import torch
 
         from renderer.avatar import Avatar
@@ -86,8 +90,7 @@ class FrameTimer:
                 self._width,
                 self._height,
                 backend=backend,
-                # Not all of them do more for outlines.
-                smooth=False,
+                smooth=smooth,
             )
 
     def warm_up(self, states: "Sequence[FaceState]") -> None:
