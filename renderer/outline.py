@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 STEP = 0.3
 """Difference of transmittance between neighbours from which on there is an outline."""
-GRID = 2
-"""Rays along either side of a pixel."""
+PLACES = ((-0.375, -0.125), (-0.125, 0.375), (0.125, -0.375), (0.375, 0.125))
+"""Of the rays through a pixel, sides of it right and down of its middle: a rotated grid, no two of which lie in a row or
+a column, so that upright and level outlines, too, pass them one by one."""
 
 
 def outline(transmittance: Tensor) -> Tensor:
@@ -34,20 +35,18 @@ def outline(transmittance: Tensor) -> Tensor:
 
 
 def through_pixels(directions: Tensor, side: float) -> Tensor:
-    """Return rays through the middles of a grid of parts of pixels.
+    """Return rays through the `PLACES` of pixels.
 
     Args:
         directions: (N, 3) through the middles of the pixels, scaled to depth 1.
         side: of a pixel at that depth.
 
     Returns:
-        (N, GRID², 3), row by row.
+        (N, len(PLACES), 3).
     """
-    steps = ((torch.arange(GRID, device=directions.device) + 0.5) / GRID - 0.5) * side
-    y, x = torch.meshgrid(steps, steps, indexing="ij")
+    right, down = (side * torch.tensor(PLACES, device=directions.device)).unbind(-1)
     # Rows go down, and y goes up.
-    offsets = torch.stack((x, -y, torch.zeros_like(x)), -1).view(-1, 3)
-    return directions[:, None] + offsets
+    return directions[:, None] + torch.stack((right, -down, torch.zeros_like(right)), -1)
 
 
 def sample_outline(
@@ -84,7 +83,7 @@ def sample_outline(
         return
     side = 1.0 / (min(view.width, view.height) * avatar.camera.focal)
     rays = replace(view, directions=through_pixels(directions, side))
-    pixels = HeadWindow(0, 0, len(directions), GRID * GRID, 1)
+    pixels = HeadWindow(0, 0, len(directions), len(PLACES), 1)
     edges, opacity = run.search(avatar, rays, pixels, rotation, translation, samples, bins)
     colours, passed = run.march(avatar, planes, rays, pixels, rotation, translation, edges, opacity)
     rgb[found], transmittance[found] = colours.mean(1), passed.mean(1)
