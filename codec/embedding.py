@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 from codec.face_state import EMBEDDED_SIZE, EXPRESSION_SIZE
 
+LEAST_SPREAD = 0.1
+"""Of the first component's spread: components below it start with less than unit variance."""
+
 
 class ExpressionEmbedding(nn.Module):
     """Cross-attention from learned queries to the coefficients of an expression.
@@ -36,18 +39,24 @@ class ExpressionEmbedding(nn.Module):
         self.bias = nn.Parameter(torch.zeros(EMBEDDED_SIZE))
 
     @torch.no_grad()
-    def initialise(self, expressions: Tensor) -> None:
-        """Start from the principal components of a person's expressions.
+    def initialise(self, expressions: Tensor, displacements: Tensor) -> None:
+        """Start from the principal components of how a person's expressions move the face.
+
+        Those of the coefficients themselves would spend most of the 30 on what hardly shows: many small ones tell of
+        the cheeks, and a brow that rises has one.
 
         Args:
             expressions: (N, 79), N > 30, of the enrolment footage.
+            displacements: (P, 79), P > 30, by which a unit of each coefficient moves places of the face.
         """
         self.mean.copy_(expressions.mean(0))
         self.scale.copy_(_deviations(expressions))
-        tokens = (expressions - self.mean) / self.scale
-        _, singular, components = torch.linalg.svd(tokens, full_matrices=False)
-        spread = singular[:EMBEDDED_SIZE] / len(tokens) ** 0.5
-        self.values.copy_(components[:EMBEDDED_SIZE].T / spread.clamp_min(0.1 * float(spread[0])))
+        moved = (expressions - self.mean) @ displacements.T
+        _, singular, components = torch.linalg.svd(moved, full_matrices=False)
+        spread = singular[:EMBEDDED_SIZE] / len(moved) ** 0.5
+        projection = self.scale[:, None] * (displacements.T @ components[:EMBEDDED_SIZE].T)
+        # Not more than this is made of a component that hardly moves: it is mostly noise.
+        self.values.copy_(projection / spread.clamp_min(LEAST_SPREAD * float(spread[0])))
 
     def forward(self, expression: Tensor) -> Tensor:
         """Embed expressions.

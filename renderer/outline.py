@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 STEP = 0.3
 """Difference of transmittance between neighbours from which on there is an outline."""
 PLACES = ((-0.375, -0.125), (-0.125, 0.375), (0.125, -0.375), (0.375, 0.125))
-"""Of the rays through a pixel, sides of it right and down of its middle: a rotated grid, no two of which lie in a row or
-a column, so that upright and level outlines, too, pass them one by one."""
+"""Of the rays through a pixel, right and down of its middle: a rotated grid. No two lie in a row or a column, so that
+upright and level outlines, too, pass them one by one."""
 
 
 def outline(transmittance: Tensor) -> Tensor:

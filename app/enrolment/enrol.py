@@ -14,6 +14,7 @@ from app.assets import AssetError
 from app.avatar import choose_device, device_name
 from app.enrolment.checkpoint import Checkpoint, CheckpointError
 from app.enrolment.export import Measured, finish
+from app.enrolment.expression_start import starting_embedding
 from app.enrolment.face_alignment import with_aligned_faces
 from app.enrolment.fields import FIELDS, Training
 from app.enrolment.footage import EnrolmentFootage, collect_footage
@@ -21,7 +22,6 @@ from app.errors import UserError
 from app.lpips_weights import load_perceptual_loss
 from app.owner_keys import make_owner_key
 from app.progress import Progress
-from codec.embedding import Embedding, ExpressionEmbedding, PlainExpression
 from renderer.process_settings import flush_denormals, keep_buffers_mapped
 from renderer.training.perceptual import PerceptualLoss
 
@@ -111,8 +111,7 @@ def enrol(options: EnrolmentOptions, say: Callable[[str], None]) -> Measured:
     earlier = _earlier(options)
     perceptual = _perceptual_loss(say)
     footage = collect_footage(str(options.clip), options.start, options.stop, options.size)
-    embedding: Embedding = ExpressionEmbedding() if options.variant.embedded else PlainExpression()
-    embedding.initialise(footage.training.expressions)
+    embedding = starting_embedding(footage.training.expressions, embedded=options.variant.embedded)
     trainer = FIELDS[options.variant.field](footage, embedding, options.variant.consistency_code, device, perceptual)
     spent = 0.0
     if earlier is not None:

@@ -105,7 +105,7 @@ def test_a_training_ray_marches_as_in_torch() -> None:
 def test_training_goes_on_with_either(shape: object, reads: bool) -> None:
     footage = ball_footage(40, 32)
     embedding = ExpressionEmbedding()
-    embedding.initialise(footage.expressions)
+    embedding.initialise(footage.expressions, torch.eye(79))
     settings = TrainingSettings(rays=400, geometry_steps=20)
     trainer = Trainer(footage, embedding, ball_surface(), settings, shape)  # type: ignore[arg-type]
     assert cpu.reads(trainer.avatar.head) is reads

@@ -164,7 +164,7 @@ def test_a_training_takes_the_same_steps(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(gpu, "_prepared", {})
         torch.manual_seed(5)
         embedding = ExpressionEmbedding()
-        embedding.initialise(footage.expressions)
+        embedding.initialise(footage.expressions, torch.eye(79))
         settings = TrainingSettings(frames=1, rays=128, background_knots=1)
         training = Trainer(footage, embedding, ball_surface(300), settings, SMALL, DEVICE)
         monkeypatch.setattr(gpu, "_prepared", {(training.avatar.background.device, True): fused})

@@ -18,7 +18,7 @@ STEPS = 450
 
 def trainer() -> Trainer:
     embedding = ExpressionEmbedding()
-    embedding.initialise(FOOTAGE.expressions)
+    embedding.initialise(FOOTAGE.expressions, torch.eye(79))
     return Trainer(FOOTAGE, embedding, ball_surface(), TrainingSettings(rays=768, background_knots=2), SMALL)
 
 
@@ -75,7 +75,7 @@ def test_a_training_goes_on_from_its_state() -> None:
 @pytest.mark.parametrize(("decay", "least", "most"), [(0.0, 0.9, 1.1), (300.0, 0.0, 0.2)])
 def test_a_correction_that_no_picture_asks_for_is_unlearned(decay: float, least: float, most: float) -> None:
     embedding = ExpressionEmbedding()
-    embedding.initialise(FOOTAGE.expressions)
+    embedding.initialise(FOOTAGE.expressions, torch.eye(79))
     settings = TrainingSettings(rays=256, background_knots=2, geometry_steps=0, correction_decay=decay)
     training = Trainer(FOOTAGE, embedding, ball_surface(), settings, SMALL)
     depth = training.avatar.pose_correction.from_expression.weight[5]
@@ -136,7 +136,7 @@ def test_late_patches_are_compared_as_people_compare() -> None:
 
     perceptual.to = lambda device: perceptual  # type: ignore[attr-defined]
     embedding = ExpressionEmbedding()
-    embedding.initialise(FOOTAGE.expressions)
+    embedding.initialise(FOOTAGE.expressions, torch.eye(79))
     settings = TrainingSettings(rays=256, background_knots=2, patches_from=0.5, patch=32)
     training = Trainer(FOOTAGE, embedding, ball_surface(), settings, SMALL, perceptual=perceptual)  # type: ignore[arg-type]
     training.step(0.49)

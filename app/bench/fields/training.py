@@ -14,11 +14,11 @@ from app.bench.fields.record import BENCH, Check, FieldRecord, Shipped, find_rec
 from app.bench.results import Clip, ResultError, write
 from app.enrolment.checkpoint import Checkpoint, CheckpointError
 from app.enrolment.export import finish
+from app.enrolment.expression_start import starting_embedding
 from app.enrolment.fields import FIELDS, Training
 from app.enrolment.footage import EnrolmentFootage
 from app.lpips_weights import load_perceptual_loss
 from app.progress import Progress
-from codec.embedding import ExpressionEmbedding
 from renderer.process_settings import flush_denormals, keep_buffers_mapped
 from renderer.training.dataset import Footage
 
@@ -75,8 +75,7 @@ def record_of(wanted: Wanted, collect: Callable[[], EnrolmentFootage]) -> FieldR
     _make_folder(path.parent)
     began = time.perf_counter()
     footage = collect()
-    embedding = ExpressionEmbedding()
-    embedding.initialise(footage.training.expressions)
+    embedding = starting_embedding(footage.training.expressions)
     training = FIELDS[wanted.field](footage, embedding, True, torch.device("cpu"), load_perceptual_loss())
     prepared = time.perf_counter()
     run = _Run(wanted, training, _some(footage.held_out, FRAMES))

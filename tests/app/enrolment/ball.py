@@ -51,7 +51,7 @@ def ball_enrolment(training: int = 60, held_out: int = 4) -> EnrolmentFootage:
 
 def embedding_of_ball(footage: EnrolmentFootage) -> ExpressionEmbedding:
     embedding = ExpressionEmbedding()
-    embedding.initialise(footage.training.expressions)
+    embedding.initialise(footage.training.expressions, torch.eye(79))
     return embedding
 
 

@@ -17,7 +17,7 @@ SMALL = NetworkShape(layers=4, width=64, skip=2, octaves=6, view_octaves=2)
 
 def trainer(consistency_code: bool = True, rays: int = 64) -> PaperTrainer:
     embedding = ExpressionEmbedding()
-    embedding.initialise(FOOTAGE.expressions)
+    embedding.initialise(FOOTAGE.expressions, torch.eye(79))
     settings = PaperTrainingSettings(frames=2, rays=rays, rate=2e-3, consistency_code=consistency_code)
     return PaperTrainer(FOOTAGE, embedding, ball_surface(), settings, network=SMALL, passes=Passes(16, 16))
 
