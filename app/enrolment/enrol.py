@@ -34,9 +34,11 @@ FINISH_SECONDS = 45.0
 """Kept of the budget for tables, what they need to know of the picture, packing and the last measurement."""
 ALIGN_SECONDS = 0.015
 """For each frame of the clip, to correct the poses and expressions that the tables are fitted to."""
-ALIGN_AT = 0.3
-"""Share of the training after which the field knows the person well enough to correct the faces that it is trained on:
+ALIGN_AT = (0.3, 0.6)
+"""Shares of the training after which the faces that the field is trained on are corrected by what it knows of them:
 what it learns from then on is sharper."""
+ALIGN_SHARE = 0.04
+"""Of the training that this may take for it to be done again."""
 PICTURES_ALONE = 1 / 3
 """Share of a clip's frames that are kept as pictures from which on they alone are aligned in between: what was found
 for one is then not forgotten before the next."""
@@ -173,7 +175,8 @@ def _train(
         Seconds trained in all, and whether the budget was used up.
     """
     best: dict[str, torch.Tensor] | None = None
-    least, note, aligned = float("inf"), "", False
+    least, note = float("inf"), ""
+    due = list(ALIGN_AT)
     checked = kept = spent
     next_check = CHECK_SECONDS
     loss = 0.0
@@ -188,10 +191,12 @@ def _train(
 
         while used() < 1.0 and not interrupted():
             started = time.monotonic()
-            if used() >= ALIGN_AT and not aligned:
+            if due and used() >= due[0]:
                 alone = len(footage.tracked.kept) >= PICTURES_ALONE * len(footage.tracked.states)
-                footage, aligned = with_aligned_faces(footage, trainer, pictures_alone=alone), True
+                footage = with_aligned_faces(footage, trainer, pictures_alone=alone)
                 trainer.footage = footage.training.to(trainer.device)
+                again = (time.monotonic() - started) * used() <= ALIGN_SHARE * spent
+                due = [share for share in due if again and share > used()]
                 # What was best with the poses of before is not to be compared with what comes.
                 least, best = float("inf"), None
             latest = trainer.step(used())
