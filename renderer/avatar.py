@@ -82,7 +82,7 @@ class Avatar(Portrait):
             backend: "triton" takes the stages of `renderer.kernels.gpu_picture`, "compiled" those of
                 `renderer.kernels.cpu`, "torch" those of `renderer.stages`; "auto" the first of them that has been
                 prepared (`prepare` of `renderer.kernels.gpu` or `cpu`) and renders such an avatar.
-            smooth: whether the outline of the head is sampled more finely, see `renderer.outline`; "triton" does not.
+            smooth: whether the outline of the head is sampled more finely, see `renderer.outline`.
 
         Raises:
             ValueError: the backend cannot be had here, or does not render such an avatar.
@@ -90,7 +90,8 @@ class Avatar(Portrait):
         backend = self._chosen(backend)
         view = self.view(width, height)
         if backend == "triton":
-            return gpu_picture.render(self, view, expression, rotation, translation, torso, samples, SEARCH_BINS, BLOCK)
+            state = expression, rotation, translation, torso
+            return gpu_picture.render(self, view, *state, samples, SEARCH_BINS, BLOCK, smooth)
         if backend == "compiled":
             planes = cpu.blend(self, expression, rotation, translation)
         else:

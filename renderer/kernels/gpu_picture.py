@@ -1,9 +1,9 @@
 """Fused stages of a picture on a CUDA GPU; they equal those of `renderer.stages`.
 
-A picture takes five launches, and the host waits for none of them: what bends a frame and where its head is (which
+A picture takes seven launches, and the host waits for none of them: what bends a frame and where its head is (which
 stays on the device, so that each kernel is launched for the whole picture and leaves at once where there is no head),
-the blended planes, the search, the march, the finish. Parameters are read as torch keeps them, but for the torso's
-plane, which a copy puts channels last.
+the blended planes, the search, the march, the outline and its march, the finish. Parameters are read as torch keeps
+them, but for the torso's plane, which a copy puts channels last.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from renderer.kernels.gpu import RAYS, current
+from renderer.outline import PLACES
 from renderer.precision import dense_dtype
 from renderer.torso_field import LATTICE
 
@@ -36,6 +37,10 @@ TEXELS = 256
 """Blended by a program."""
 POINTS = 32
 """Of the warp's lattice, evaluated by a program."""
+OUTLINE_PIXELS = 16
+"""Marched at a time by a program: with four rays each as many as in a tile."""
+OUTLINE_PROGRAMS = 512
+"""They take pixels as long as there are any: about what runs at a time on a large GPU."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,10 +67,12 @@ def _kernels() -> dict[str, Any]:
     from renderer.kernels.gpu_blend import blend
     from renderer.kernels.gpu_finish import finish
     from renderer.kernels.gpu_march import march
+    from renderer.kernels.gpu_outline import find_outline, march_outline
     from renderer.kernels.gpu_search import search
     from renderer.kernels.gpu_state import prepare
 
-    return {"blend": blend, "finish": finish, "march": march, "search": search, "prepare": prepare}
+    kernels = prepare, blend, search, march, find_outline, march_outline, finish
+    return {kernel.__name__: kernel for kernel in kernels}
 
 
 @torch.no_grad()
@@ -79,6 +86,7 @@ def render(
     samples: int,
     bins: int,
     block: int,
+    smooth: bool,
 ) -> Tensor:
     """Render one frame.
 
@@ -92,6 +100,7 @@ def render(
         samples: field evaluations a ray.
         bins: lookups in the density grid a ray.
         block: side of a block of rays that share a search.
+        smooth: whether the outline of the head is sampled more finely.
 
     Returns:
         (height, width, 3) uint8 RGB.
@@ -101,6 +110,8 @@ def render(
     planes = blend(avatar.head, expression, pose)
     edges, opacity = search(avatar, view, frame, samples, bins, block)
     head = march(avatar, view, frame, planes, edges, opacity, block)
+    if smooth:
+        sample_outline(avatar, view, frame, planes, head, samples, bins)
     return finish(avatar, view, frame, head)
 
 
@@ -261,17 +272,7 @@ def march(
         frame.window,
         edges,
         opacity,
-        planes,
-        field.box_min,
-        field.box_max,
-        field.density_layer.weight,
-        frame.head_bias,
-        field.sigma_layer.weight,
-        field.sigma_layer.bias,
-        field.colour_layer.weight,
-        field.colour_layer.bias,
-        field.rgb_layer.weight,
-        field.rgb_layer.bias,
+        *_head_field(avatar, frame, planes),
         head,
         frame.window if counts is None else counts,
         view.width,
@@ -280,16 +281,72 @@ def march(
         field.shape.resolution,
         *_camera(avatar),
         BLOCK=block,
-        SAMPLES=edges.shape[2] - 1,
-        CHANNELS=field.shape.channels,
-        PADDED=_power(field.shape.channels, 16),
-        WIDTH=field.shape.width,
         ROWS=ROWS,
         COLUMNS=COLUMNS,
-        DTYPE=_dense_type(head.device),
         COUNT=counts is not None,
+        **_head_constants(avatar, edges.shape[2] - 1),
     )
     return head
+
+
+def find_outline(view: View, frame: Frame, head: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the numbers of the pixels of `renderer.outline.outline`, and how many they are, by what ``march`` returns.
+
+    Returns:
+        (height width,) int32, row by row counted but in any order, of which so many are written; (1,) int32.
+    """
+    pixels = view.height * view.width
+    found = torch.empty(pixels, dtype=torch.int32, device=head.device)
+    count = torch.zeros(1, dtype=torch.int32, device=head.device)
+    size = view.width, view.height
+    _launch("find_outline", (_parts(pixels, PIXELS),), frame.window, head, found, count, *size, PIXELS=PIXELS)
+    return found, count
+
+
+def sample_outline(
+    avatar: Avatar,
+    view: View,
+    frame: Frame,
+    planes: Tensor,
+    head: Tensor,
+    samples: int,
+    bins: int,
+    counts: Counts | None = None,
+) -> Tensor:
+    """Do what `renderer.outline.sample_outline` does to what ``march`` returns; ``counts`` are added to.
+
+    Returns:
+        (1,) int32, how many pixels the outline has.
+    """
+    grid = avatar.grid
+    found, count = find_outline(view, frame, head)
+    programs = min(_parts(len(found), OUTLINE_PIXELS), OUTLINE_PROGRAMS)
+    searched = torch.empty(programs, OUTLINE_PIXELS * len(PLACES), samples + 2, device=head.device)
+    _launch(
+        "march_outline",
+        (programs,),
+        frame.pose,
+        found,
+        count,
+        grid.density,
+        grid.box_min,
+        grid.box_max,
+        *_head_field(avatar, frame, planes),
+        head,
+        searched,
+        count if counts is None else counts,
+        view.width,
+        view.height,
+        grid.density.shape[0],
+        bins,
+        avatar.head.shape.resolution,
+        *_camera(avatar),
+        BINS=_power(bins),
+        PIXELS=OUTLINE_PIXELS,
+        COUNT=counts is not None,
+        **_head_constants(avatar, samples),
+    )
+    return count
 
 
 def finish(avatar: Avatar, view: View, frame: Frame, head: Tensor, counts: Counts | None = None) -> Tensor:
@@ -326,6 +383,36 @@ def finish(avatar: Avatar, view: View, frame: Frame, head: Tensor, counts: Count
         COUNT=counts is not None,
     )
     return picture
+
+
+def _head_field(avatar: Avatar, frame: Frame, planes: Tensor) -> tuple[Tensor, ...]:
+    """Return what a march reads of the head's field."""
+    field = avatar.head
+    return (
+        planes,
+        field.box_min,
+        field.box_max,
+        field.density_layer.weight,
+        frame.head_bias,
+        field.sigma_layer.weight,
+        field.sigma_layer.bias,
+        field.colour_layer.weight,
+        field.colour_layer.bias,
+        field.rgb_layer.weight,
+        field.rgb_layer.bias,
+    )
+
+
+def _head_constants(avatar: Avatar, samples: int) -> dict[str, Any]:
+    """Return what a march is compiled for, with so many samples a ray."""
+    shape = avatar.head.shape
+    return {
+        "SAMPLES": samples,
+        "CHANNELS": shape.channels,
+        "PADDED": _power(shape.channels, 16),
+        "WIDTH": shape.width,
+        "DTYPE": _dense_type(avatar.background.device),
+    }
 
 
 def _channels_last(plane: Tensor) -> Tensor:

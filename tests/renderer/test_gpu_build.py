@@ -21,8 +21,8 @@ def test_the_kernels_fit_a_gpu() -> None:
     )
     assert done.returncode == 0, done.stderr
     built = json.loads(done.stdout)
-    counting = {"search, counting", "march, counting", "finish, counting"}
-    assert {"prepare", "blend", "search", "march", "finish"} <= set(built)
+    counting = {f"{name}, counting" for name in ("search", "march", "march_outline", "finish")}
+    assert {"prepare", "blend", "search", "march", "find_outline", "march_outline", "finish"} <= set(built)
     assert {"propose", "read", "read_backward", "composite", "composite_backward"} | counting <= set(built)
     for name, needs in built.items():
         # What a block may have without being asked for more; and what every pixel goes through spills nothing.

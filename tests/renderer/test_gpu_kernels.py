@@ -18,6 +18,7 @@ from renderer import stages
 from renderer.avatar import BLOCK, SAMPLES, SEARCH_BINS, Avatar
 from renderer.head_field import POSE, HeadField, HeadFieldShape
 from renderer.kernels import cpu, gpu, gpu_picture
+from renderer.outline import outline, sample_outline
 from renderer.view import View
 from tests.renderer import scenes
 from tests.renderer.scenes import turned
@@ -178,12 +179,48 @@ def test_finish() -> None:
     assert (found != picture).float().mean() < (0.1 if DEVICE.type == "cuda" else 0.02)
 
 
+def test_the_outline_is_found() -> None:
+    scene = Scene()
+    window = scene.window
+    passed = torch.rand(window.height, window.width, device=DEVICE).square()
+    # What lies beyond the window is not looked at.
+    head = torch.full((4, SIZE, SIZE), torch.nan, device=DEVICE)
+    head[3, window.rows, window.columns] = passed
+    wanted = torch.zeros(SIZE, SIZE, dtype=torch.bool, device=DEVICE)
+    wanted[window.rows, window.columns] = outline(passed)
+    listed, count = gpu_picture.find_outline(scene.view, scene.frame, head)
+    pixels = listed[: int(count)].long()
+    assert 0 < len(pixels) < window.height * window.width
+    assert torch.equal(pixels.sort().values, torch.nonzero(wanted.flatten()).squeeze(1))
+
+
+def test_the_outline_is_marched_again() -> None:
+    scene = Scene()
+    avatar, view, window = scene.avatar, scene.view, scene.window
+    planes = avatar.head.blend(scene.expression[None])[0]
+    last = planes.permute(0, 2, 3, 1).contiguous()
+    rgb, passed = stages.march(avatar, planes, *scene.place, *stages.search(avatar, *scene.place, SAMPLES, SEARCH_BINS))
+    head = torch.full((4, SIZE, SIZE), torch.nan, device=DEVICE)
+    head[:3, window.rows, window.columns] = rgb.permute(2, 0, 1)
+    head[3, window.rows, window.columns] = passed
+    before, marked = passed.clone(), outline(passed)
+    gpu_picture.sample_outline(avatar, view, scene.frame, last, head, SAMPLES, SEARCH_BINS)
+    sample_outline(stages, avatar, planes, *scene.place, rgb, passed, SAMPLES, SEARCH_BINS)
+    assert int(marked.sum()) > 3 * gpu_picture.OUTLINE_PIXELS
+    assert (passed - before)[marked].abs().mean() > 20 * STEP
+    found = head[:, window.rows, window.columns]
+    assert torch.equal(found[3][~marked], before[~marked])
+    assert (found[3] - passed).abs().max() < TOLERANCE * STEP
+    assert (found[:3].permute(1, 2, 0) - rgb).abs().max() < TOLERANCE * STEP
+
+
+@pytest.mark.parametrize("smooth", [True, False])
 @pytest.mark.parametrize(("width", "height"), [(SIZE, SIZE), (33, 14), (1, 1)])
-def test_pictures(width: int, height: int) -> None:
+def test_pictures(width: int, height: int, smooth: bool) -> None:
     avatar = usual_avatar()
     given = (torch.randn(30, device=DEVICE), ROTATION, TRANSLATION, TORSO, width, height)
-    twin = avatar.render(*given, backend="torch", smooth=False).int()
-    found = avatar.render(*given, backend="triton").int()
+    twin = avatar.render(*given, backend="torch", smooth=smooth).int()
+    found = avatar.render(*given, backend="triton", smooth=smooth).int()
     assert found.shape == (height, width, 3)
     assert ((found - twin).abs() <= 2).float().mean() > 0.999
     assert (found - twin).float().square().mean() < 0.5
@@ -192,7 +229,7 @@ def test_pictures(width: int, height: int) -> None:
 def test_a_picture_of_an_avatar_of_other_sizes() -> None:
     avatar = scenes.small_avatar(modes=3).to(DEVICE)
     given = (torch.randn(30, device=DEVICE), ROTATION, TRANSLATION, TORSO[:5], 16, 16)
-    twin = avatar.render(*given, backend="torch", smooth=False).int()
+    twin = avatar.render(*given, backend="torch").int()
     assert (avatar.render(*given, backend="triton").int() - twin).abs().max() <= 2
 
 
@@ -289,7 +326,7 @@ def test_what_is_prepared_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert gpu.ready(avatar.background.device, training=True)
     launched.clear()
     picture = avatar.render(*given)
-    assert launched == ["prepare", "blend", "search", "march", "finish"]
+    assert launched == ["prepare", "blend", "search", "march", "find_outline", "march_outline", "finish"]
     assert torch.equal(picture, avatar.render(*given, backend="triton"))
 
 

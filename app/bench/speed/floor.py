@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from app.bench.speed.operations import FieldSizes, Work, frame_work
 from app.bench.speed.peak import Peak, measure_peak
 from app.bench.speed.rendering import FrameTimer, open_avatar, spread_out, synchronise
-from app.bench.speed.stages import COMPILED, FUSED, REST, STAGES, Counts, StageClock, StageCounter, looked_into
+from app.bench.speed.stages import COMPILED, FUSED, OUTLINE, REST, STAGES, Counts, StageClock, StageCounter, looked_into
 from app.bench.speed.states import load_states
 from app.bench.speed.timing import quantile, rounded
 from app.errors import UserError
@@ -91,9 +91,13 @@ def count_frame(avatar: "LoadedAvatar", states: "Sequence[FaceState]", width: in
 
 
 def by_compiled_stage(work: Mapping[str, Work]) -> dict[str, Work]:
-    """Return the work of each stage, and of those that are others in one; ``locate`` does some of the torso's."""
+    """Return the work of each stage, and of those that are others in one.
+
+    ``locate`` does some of the torso's, and where the outline is a stage of its own its work is still the others'.
+    """
     return {
         "locate": Work(),
+        OUTLINE: Work(),
         **work,
         **{name: sum((work[part] for part in parts), Work()) for name, parts in COMPILED.items()},
     }

@@ -59,7 +59,7 @@ class FrameTimer:
             return None
         squares, apart, largest, values = 0.0, 0, 0, 0
         for state in states:
-            # Not every backend does more for outlines.
+            # A pixel of which one finds that it is at the outline and the other does not would be no error.
             one, twin = (self._picture(state, backend, smooth=False) for backend in _COMPARED)
             difference = (one.int() - twin.int()).abs()
             squares += float(difference.double().square().sum())

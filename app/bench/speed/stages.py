@@ -42,7 +42,10 @@ COMPILED: Final = {
 BLENDED: Final = "blend"
 """The other stage there; it does what the method does."""
 
-FUSED: Final = ("locate", BLENDED, *COMPILED)
+OUTLINE: Final = "sample_outline"
+"""A search and a march once more; elsewhere they count as such."""
+
+FUSED: Final = ("locate", BLENDED, "search", "march", OUTLINE, "finish")
 """Stages that are functions in renderer.kernels.gpu_picture; ``locate`` finds pose, window and the torso's warp."""
 
 
@@ -187,6 +190,8 @@ class StageCounter:
 
         import torch
 
+        from renderer.outline import PLACES
+
         given = inspect.signature(function).bind(*arguments, **keywords).arguments
         window = given["frame"].window
         done = torch.zeros(5, dtype=torch.int64, device=window.device)
@@ -195,6 +200,8 @@ class StageCounter:
             _, _, height, width = window.tolist()
             block = given["block"]
             self._searched(-(-height // block) * -(-width // block), given["samples"])
+        elif stage == OUTLINE:
+            self._searched(int(result) * len(PLACES), given["samples"])
         self._add(done.tolist())
         return result
 

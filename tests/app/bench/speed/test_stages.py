@@ -155,7 +155,7 @@ def test_fused_stages_are_counted_and_timed():
     given = [value.to(device) for value in (torch.zeros(30), *place)]
     plain, fused = StageCounter(), StageCounter()
     with looked_into(avatar, plain):
-        plain.frame(avatar.render(*given, 16, 16, backend="torch", smooth=False))
+        plain.frame(avatar.render(*given, 16, 16, backend="torch"))
     with looked_into(avatar, fused):
         fused.frame(avatar.render(*given, 16, 16, backend="triton"))
     torch_counts, counts = plain.counts, fused.counts
