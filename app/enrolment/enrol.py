@@ -14,10 +14,10 @@ from app.assets import AssetError
 from app.avatar import choose_device, device_name
 from app.enrolment.checkpoint import Checkpoint, CheckpointError
 from app.enrolment.export import Measured, finish
-from app.enrolment.expression_start import starting_embedding
 from app.enrolment.face_alignment import with_aligned_faces
 from app.enrolment.fields import FIELDS, Training
 from app.enrolment.footage import EnrolmentFootage, collect_footage
+from app.enrolment.starting_embedding import starting_embedding
 from app.errors import UserError
 from app.lpips_weights import load_perceptual_loss
 from app.owner_keys import make_owner_key
@@ -195,6 +195,7 @@ def _train(
                 alone = len(footage.tracked.kept) >= PICTURES_ALONE * len(footage.tracked.states)
                 footage = with_aligned_faces(footage, trainer, pictures_alone=alone)
                 trainer.footage = footage.training.to(trainer.device)
+                # The whole training takes about ``spent / used()``.
                 again = (time.monotonic() - started) * used() <= ALIGN_SHARE * spent
                 due = [share for share in due if again and share > used()]
                 # What was best with the poses of before is not to be compared with what comes.

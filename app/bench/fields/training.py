@@ -14,9 +14,9 @@ from app.bench.fields.record import BENCH, Check, FieldRecord, Shipped, find_rec
 from app.bench.results import Clip, ResultError, write
 from app.enrolment.checkpoint import Checkpoint, CheckpointError
 from app.enrolment.export import finish
-from app.enrolment.expression_start import starting_embedding
 from app.enrolment.fields import FIELDS, Training
 from app.enrolment.footage import EnrolmentFootage
+from app.enrolment.starting_embedding import starting_embedding
 from app.lpips_weights import load_perceptual_loss
 from app.progress import Progress
 from renderer.process_settings import flush_denormals, keep_buffers_mapped
