@@ -66,7 +66,7 @@ def finish(
         colour_weights: (4, WIDTH).
         colour_bias: (4,).
         picture: (height, width, 3) of bytes, written.
-        counts: (5,) int64, see `renderer.kernels.gpu_picture.Counts`, added to.
+        counts: (5,) int64, see `renderer.kernels.gpu_launch.Counts`, added to.
         width: pixels.
         height: pixels.
         lattice: points a side.

@@ -205,7 +205,7 @@ def march(
         rgb_weights: (3, WIDTH).
         rgb_bias: (3,).
         head: (4, height, width), written within the window: premultiplied colour, transmittance.
-        counts: (5,) int64, see `renderer.kernels.gpu_picture.Counts`, added to.
+        counts: (5,) int64, see `renderer.kernels.gpu_launch.Counts`, added to.
         width: of the picture, pixels.
         height: of the picture.
         block_columns: blocks in a row of the picture.

@@ -120,7 +120,7 @@ def march_outline(
         rgb_bias: see above.
         head: (4, height, width) of ``march``, written at the outline: premultiplied colour, transmittance.
         searched: (programs, PIXELS PLACES, SAMPLES + 2) scratch of the programs: a ray's edges, and its opacity.
-        counts: (5,) int64, see `renderer.kernels.gpu_picture.Counts`, added to.
+        counts: (5,) int64, see `renderer.kernels.gpu_launch.Counts`, added to.
         width: of the picture, pixels.
         height: of the picture.
         grid_size: voxels a side.

@@ -152,7 +152,7 @@ def search(
         high: (3,) upper corner.
         edges: (rows of blocks, columns, SAMPLES + 1), written: ray parameters; they mean nothing where nothing is hit.
         opacity: (rows of blocks, columns), written.
-        counts: (5,) int64, see `renderer.kernels.gpu_picture.Counts`, added to.
+        counts: (5,) int64, see `renderer.kernels.gpu_launch.Counts`, added to.
         width: of the picture, pixels.
         height: of the picture.
         columns: of blocks in the picture.

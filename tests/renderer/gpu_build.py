@@ -19,7 +19,7 @@ from triton.runtime import driver
 
 from app.bench.speed.stages import StageCounter, looked_into
 from renderer.head_field import HeadFieldShape
-from renderer.kernels import gpu, gpu_composite, gpu_picture, gpu_planes, gpu_propose
+from renderer.kernels import gpu, gpu_composite, gpu_head, gpu_launch, gpu_picture, gpu_planes, gpu_propose
 from tests.renderer import scenes
 
 
@@ -57,7 +57,7 @@ def build(capability: int) -> dict[str, Any]:
 
     driver.set_active(AbsentDriver(capability))
     built: dict[str, Any] = {}
-    kernels = gpu_picture._kernels()
+    kernels = gpu_launch.kernels()
 
     class Compiling:
         """Stands for a kernel and compiles instead of starting."""
@@ -82,7 +82,8 @@ def build(capability: int) -> dict[str, Any]:
     for module, names in training.items():
         for name in names:
             setattr(module, name, Compiling(name, getattr(module, name)))
-    gpu_picture._dense_type = lambda device: tl.bfloat16
+    for module in (gpu_head, gpu_picture):
+        module.dense_type = lambda device: tl.bfloat16
     gpu.obstacle = lambda device: None
     scenes.USUAL = HeadFieldShape()
     avatar = scenes.usual_avatar()

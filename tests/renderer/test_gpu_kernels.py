@@ -17,7 +17,7 @@ import renderer.torso_field
 from renderer import stages
 from renderer.avatar import BLOCK, SAMPLES, SEARCH_BINS, Avatar
 from renderer.head_field import POSE, HeadField, HeadFieldShape
-from renderer.kernels import cpu, gpu, gpu_picture
+from renderer.kernels import cpu, gpu, gpu_frame, gpu_head, gpu_launch, gpu_picture
 from renderer.outline import outline, sample_outline
 from renderer.view import View
 from tests.renderer import scenes
@@ -57,7 +57,7 @@ class Scene:
         self.block = block
         self.view = View.of(self.avatar, SIZE, SIZE)
         self.expression = torch.randn(self.avatar.head.shape.expression, device=DEVICE)
-        self.frame = gpu_picture.locate(self.avatar, self.view, self.expression, ROTATION, TRANSLATION, TORSO)
+        self.frame = gpu_frame.locate(self.avatar, self.view, self.expression, ROTATION, TRANSLATION, TORSO)
         self.pose = self.avatar.pose_correction(self.expression, ROTATION, TRANSLATION)
         self.window = self.view.head_window(self.avatar.grid, self.avatar.camera, *self.pose, block)
         self.place = (self.view, self.window, *self.pose)
@@ -103,7 +103,7 @@ def test_windows_of_heads_that_the_picture_cuts_off(translation: list[float]) ->
     avatar = usual_avatar()
     view = View.of(avatar, 31, 20)
     expression, shift = torch.zeros(30, device=DEVICE), torch.tensor(translation, device=DEVICE)
-    frame = gpu_picture.locate(avatar, view, expression, ROTATION, shift, TORSO)
+    frame = gpu_frame.locate(avatar, view, expression, ROTATION, shift, TORSO)
     pose = avatar.pose_correction(expression, ROTATION, shift)
     window = view.head_window(avatar.grid, avatar.camera, *pose, BLOCK)
     assert frame.window.tolist() == [window.top, window.left, window.height, window.width]
@@ -122,14 +122,14 @@ def test_blend(shape: HeadFieldShape) -> None:
         expression, pose = torch.randn(shape.expression), torch.randn(POSE)
     with torch.no_grad():
         planes = head.blend(expression[None], pose[None])[0]
-        assert torch.allclose(gpu_picture.blend(head, expression, pose).permute(0, 3, 1, 2), planes, atol=1e-5)
+        assert torch.allclose(gpu_head.blend(head, expression, pose).permute(0, 3, 1, 2), planes, atol=1e-5)
 
 
 @pytest.mark.parametrize(("block", "samples", "bins"), [(1, 3, 64), (BLOCK, SAMPLES, SEARCH_BINS), (4, 5, 50)])
 def test_search(block: int, samples: int, bins: int) -> None:
     scene = Scene(block)
     edges, opacity = stages.search(scene.avatar, *scene.place, samples, bins)
-    found_edges, found_opacity = gpu_picture.search(scene.avatar, scene.view, scene.frame, samples, bins, block)
+    found_edges, found_opacity = gpu_head.search(scene.avatar, scene.view, scene.frame, samples, bins, block)
     rows, columns = scene.window.blocks
     assert (opacity > 0.5).any()
     assert (opacity == 0.0).any()
@@ -152,9 +152,7 @@ def test_march(samples: int) -> None:
     given = (edges[:rows, :columns].reshape(-1, samples + 1), opacity[:rows, :columns].flatten())
     rgb, passed = stages.march(avatar, planes, *scene.place, *given)
     last = planes.permute(0, 2, 3, 1).contiguous()
-    head = gpu_picture.march(avatar, scene.view, scene.frame, last, edges, opacity, BLOCK)[
-        :, window.rows, window.columns
-    ]
+    head = gpu_head.march(avatar, scene.view, scene.frame, last, edges, opacity, BLOCK)[:, window.rows, window.columns]
     assert 0.1 < float(passed.mean()) < 0.95
     assert float(rgb.std()) > 0.05
     assert (head[:3].permute(1, 2, 0) - rgb).abs().max() < TOLERANCE * STEP
@@ -188,7 +186,7 @@ def test_the_outline_is_found() -> None:
     head[3, window.rows, window.columns] = passed
     wanted = torch.zeros(SIZE, SIZE, dtype=torch.bool, device=DEVICE)
     wanted[window.rows, window.columns] = outline(passed)
-    listed, count = gpu_picture.find_outline(scene.view, scene.frame, head)
+    listed, count = gpu_head.find_outline(scene.view, scene.frame, head)
     pixels = listed[: int(count)].long()
     assert 0 < len(pixels) < window.height * window.width
     assert torch.equal(pixels.sort().values, torch.nonzero(wanted.flatten()).squeeze(1))
@@ -204,9 +202,9 @@ def test_the_outline_is_marched_again() -> None:
     head[:3, window.rows, window.columns] = rgb.permute(2, 0, 1)
     head[3, window.rows, window.columns] = passed
     before, marked = passed.clone(), outline(passed)
-    gpu_picture.sample_outline(avatar, view, scene.frame, last, head, SAMPLES, SEARCH_BINS)
+    gpu_head.sample_outline(avatar, view, scene.frame, last, head, SAMPLES, SEARCH_BINS)
     sample_outline(stages, avatar, planes, *scene.place, rgb, passed, SAMPLES, SEARCH_BINS)
-    assert int(marked.sum()) > 3 * gpu_picture.OUTLINE_PIXELS
+    assert int(marked.sum()) > 3 * gpu_head.OUTLINE_PIXELS
     assert (passed - before)[marked].abs().mean() > 20 * STEP
     found = head[:, window.rows, window.columns]
     assert torch.equal(found[3][~marked], before[~marked])
@@ -245,9 +243,9 @@ def test_what_is_done_is_counted() -> None:
     scene = Scene(avatar=avatar)
     avatar, view, frame, window = scene.avatar, scene.view, scene.frame, scene.window
     counts = torch.zeros(5, dtype=torch.int64, device=DEVICE)
-    planes = gpu_picture.blend(avatar.head, scene.expression, torch.zeros(POSE, device=DEVICE))
-    edges, opacity = gpu_picture.search(avatar, view, frame, SAMPLES, SEARCH_BINS, BLOCK, counts)
-    head = gpu_picture.march(avatar, view, frame, planes, edges, opacity, BLOCK, counts)
+    planes = gpu_head.blend(avatar.head, scene.expression, torch.zeros(POSE, device=DEVICE))
+    edges, opacity = gpu_head.search(avatar, view, frame, SAMPLES, SEARCH_BINS, BLOCK, counts)
+    head = gpu_head.march(avatar, view, frame, planes, edges, opacity, BLOCK, counts)
     gpu_picture.finish(avatar, view, frame, head, counts)
     lookups, rays, samples, colours, pixels = counts.tolist()
     rows, columns = window.blocks
@@ -312,13 +310,19 @@ def test_what_is_prepared_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     avatar = usual_avatar()
     given = (torch.randn(30, device=DEVICE), ROTATION, TRANSLATION, TORSO, 8, 8)
     launched = []
-    launch = gpu_picture._launch
 
-    def launching(name: str, *rest: Any, **more: Any) -> None:
-        launched.append(name)
-        launch(name, *rest, **more)
+    class Noted:
+        """A kernel that notes its launches."""
 
-    monkeypatch.setattr(gpu_picture, "_launch", launching)
+        def __init__(self, name: str, kernel: Any) -> None:
+            self._name, self._kernel = name, kernel
+
+        def __getitem__(self, grid: tuple[int, ...]) -> Any:
+            launched.append(self._name)
+            return self._kernel[grid]
+
+    for name, kernel in gpu_launch.kernels().items():
+        monkeypatch.setitem(gpu_launch.kernels(), name, Noted(name, kernel))
     avatar.render(*given)
     assert launched == []
     assert gpu.prepare(avatar, training=True)
