@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from app.call_course import ended_status, measure, until_stopped
 from app.call_options import CallOptions
 from app.call_statistics import CallMeter, CallStatistics
 from app.latency import RECEIVER_STAGES, ArrivalLog, StageLog
@@ -22,19 +23,15 @@ from app.mailbox import Mailbox
 from app.session import REFUSED, Handshake, Hello, Rights, Role, backdrop_of, shake_hands
 from app.warm_up import Budget, WarmUp, limit_render_threads
 from app.window import figures
-from app.window.figures import Status, Tone
+from app.window.figures import Status
 from codec.backdrop import decode_backdrop
 from codec.decoder import FrameDecoder
 from codec.errors import BackdropError
 from codec.face_state import FaceState
 from codec.playout import PlayoutBuffer
-from signaling.errors import SignalingError
 from signaling.ice_servers import IceServers
 from signaling.identity import make_nonce
-from signaling.peer import PEER_HAS_LEFT, Ending, Peer
-
-METER_SECONDS: Final = 0.25
-"""Time between samples of the wire counters."""
+from signaling.peer import Ending, Peer
 
 MAX_FPS: Final = 30.0
 """Frames a second that are rendered at most. More than are sent, so that the playout buffer interpolates: a display at
@@ -360,13 +357,6 @@ class Receiver:
         return figures.live() if self._present else figures.away()
 
 
-def ended_status(ending: Ending) -> Status:
-    """Return in words that a call is over, and who ended it."""
-    if ending.reason == PEER_HAS_LEFT:
-        return figures.peer_left()
-    return Status("Ended", "The call has ended", f"{ending.reason[:1].upper()}{ending.reason[1:]}.", Tone.OVER)
-
-
 def looks_alike(first: FaceState, second: FaceState) -> bool:
     """Return whether two states render to the same picture."""
     return (
@@ -375,33 +365,3 @@ def looks_alike(first: FaceState, second: FaceState) -> bool:
         and np.array_equal(first.pose.translation, second.pose.translation)
         and np.array_equal(first.torso, second.torso)
     )
-
-
-async def measure(peer: Peer, meter: CallMeter) -> None:
-    """Sample a peer's wire counters for ever."""
-    while True:
-        meter.wire(peer.statistics.wire, time.monotonic())
-        await asyncio.sleep(METER_SECONDS)
-
-
-async def until_stopped(connecting: "asyncio.Future[Peer]", stopped: asyncio.Event | None) -> Peer | None:
-    """Return the connected peer, or None when ``stopped`` was set before."""
-    assert stopped is not None
-    waiting = asyncio.create_task(stopped.wait())
-    awaited: set[asyncio.Future[Any]] = {connecting, waiting}
-    try:
-        await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
-        if connecting.done():
-            return connecting.result()
-        return None
-    finally:
-        waiting.cancel()
-        if not connecting.done():
-            connecting.cancel()
-            await asyncio.wait({connecting})
-
-
-def check_ending(ending: Ending) -> None:
-    """Raise `SignalingError` when the call ended without a goodbye, so that the command says so and fails."""
-    if not ending.farewell:
-        raise SignalingError(ending.reason)

@@ -14,12 +14,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from app.call_course import ended_status, measure, until_stopped
 from app.call_options import CallOptions
 from app.call_statistics import CallMeter, CallStatistics
 from app.face_source import FaceSource
 from app.latency import SENDER_STAGES, StageLog
 from app.loaded import CallAvatar
-from app.receiver import ended_status, measure, until_stopped
 from app.sending_policy import ECHO_SECONDS, FPS, Plan, SendingPolicy
 from app.session import REFUSED, Handshake, Hello, Rights, Role, backdrop_message, shake_hands
 from app.window import figures

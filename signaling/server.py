@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import errno
 import itertools
-import logging
 import os
 import socket
 import time
@@ -21,8 +20,6 @@ from websockets.http11 import Request, Response
 from signaling.errors import SignalingError
 from signaling.messages import MAX_MESSAGE_BYTES, serialise
 from signaling.rooms import Close, Effect, RoomLimits, Rooms
-
-logger = logging.getLogger(__name__)
 
 DEFAULT_PORT = 8765
 """Port of `nerfcall serve` unless told otherwise."""

@@ -1,6 +1,6 @@
 """The landmarks of one calibrated person: where they are seen for a pose and an expression, and how that changes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,10 +51,6 @@ class Parameters:
             self.centre + step[3:POSE_SIZE],
             self.expression + step[POSE_SIZE:],
         )
-
-    def with_expression(self, expression: Array) -> "Parameters":
-        """Return the same pose with another expression."""
-        return replace(self, expression=expression)
 
 
 class PersonModel:

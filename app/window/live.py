@@ -4,8 +4,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from app.window.call_window import FaceWindow
@@ -13,14 +11,6 @@ from app.window.figures import CallFigures, Status
 
 STATE_MILLISECONDS = 250
 """State and figures are refreshed this often: oftener nobody can read them."""
-
-
-class Rendered(Protocol):
-    """A rendered frame, as far as the window looks into it."""
-
-    @property
-    def image(self) -> NDArray[np.uint8]:
-        """(H, W, 3), RGB."""
 
 
 class FrameBox(Protocol):

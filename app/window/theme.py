@@ -26,7 +26,6 @@ WIRE: Final = QColor("#7f9cf5")
 """Every byte that crosses the socket."""
 GOOD: Final = QColor("#5fd3b4")
 CAUTION: Final = QColor("#f0b35e")
-BAD: Final = QColor("#ee7a7f")
 
 RADIUS: Final = 14
 """Logical pixels, corners of cards and pictures."""

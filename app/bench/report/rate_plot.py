@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from app.bench.report.curves import Curves, Pairs
 from app.bench.report.labels import Name, place_names
 from app.bench.report.markdown import Figure
-from app.bench.report.style import FAINT, panels, rate_axis, save, style, title
+from app.bench.report.style import panels, rate_axis, save, style, title
 
 
 def plot_rates(path: Path, rows: Sequence[tuple[str, Curves]], figures: Sequence[Figure]) -> None:
@@ -57,8 +57,3 @@ def draw_curves(axes: Axes, curves: dict[str, Pairs]) -> None:
             if pairs
         ],
     )
-
-
-def guide(axes: Axes, value: float) -> None:
-    """Draw a faint line across a panel at ``value``, along which one reads at which rate the others reach it."""
-    axes.axhline(value, color=FAINT, linewidth=0.8, linestyle=(0, (1, 3)), zorder=1)

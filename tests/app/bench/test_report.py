@@ -268,10 +268,11 @@ def test_the_same_results_give_the_same_files(made, tmp_path: Path):
     assert files == sorted(path.name for path in tmp_path.iterdir())
     for name in files:
         if name.endswith(".mp4"):
-            # x264 does not always decide the same at the right edge, on one thread either: what it shows is alike.
+            # x264 does not always decide the same, on one thread and of the same planes either: what it shows is alike,
+            # and much more so than one frame and the next.
             frames, again = film(output / name), film(tmp_path / name)
             assert frames.shape == again.shape
-            assert np.abs(frames - again).mean() < 1
+            assert np.abs(frames - again).mean() < 0.5 * np.abs(np.diff(frames, axis=0)).mean()
         else:
             assert (output / name).read_bytes() == (tmp_path / name).read_bytes(), name
 

@@ -1,5 +1,7 @@
 """Ground truth: landmarks of known parameters, with noise, give the parameters back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -68,7 +70,7 @@ def test_the_temporal_prior_calms_the_coefficients_and_keeps_a_sudden_move(perso
     rng = np.random.default_rng(11)
     solver = LandmarkSolver(person)
     truth = make_parameters(rng)
-    opened = truth.with_expression(np.where(np.arange(79) == 5, 1.0, truth.expression))
+    opened = replace(truth, expression=np.where(np.arange(79) == 5, 1.0, truth.expression))
     found = free = solver.start(pictured(person, truth, rng))
     following, freely = [], []
     for frame in range(60):
@@ -105,7 +107,7 @@ def test_named_units_stay_within_their_bounds(person):
     solver = LandmarkSolver(person)
     # Expressions that no face can make: the named units below rest.
     truth = make_parameters(rng)
-    truth = truth.with_expression(-np.abs(truth.expression))
+    truth = replace(truth, expression=-np.abs(truth.expression))
     found = solver.start(pictured(person, truth, rng))
     assert found.expression[:NAMED].min() > -0.08
     assert found.expression[:NAMED].max() < 1.08
