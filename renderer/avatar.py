@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from renderer import stages
 from renderer.camera import Camera
 from renderer.head_field import HeadField
-from renderer.kernels import cpu, gpu, gpu_picture
+from renderer.kernels import cpu, cpu_picture, gpu, gpu_picture
 from renderer.occupancy import DensityGrid
 from renderer.outline import sample_outline
 from renderer.portrait import Backend, Portrait
@@ -53,8 +53,8 @@ class Avatar(Portrait):
         self.pose_correction = PoseCorrection(head.shape.expression)
         self.grid = grid
         self.consistency_code = nn.Parameter(torch.zeros(head.shape.code))
-        self.moving_planes: tuple[cpu.MovingPlanes, cpu.MovingPlanes | None] | None = None
-        """Of face and head as `renderer.kernels.cpu` reads them, kept from frame to frame."""
+        self.moving_planes: tuple[cpu_picture.MovingPlanes, cpu_picture.MovingPlanes | None] | None = None
+        """Of face and head as `renderer.kernels.cpu_picture` reads them, kept from frame to frame."""
 
     @torch.no_grad()
     def render(
@@ -80,8 +80,8 @@ class Avatar(Portrait):
             height: pixels.
             samples: field evaluations a ray.
             backend: "triton" takes the stages of `renderer.kernels.gpu_picture`, "compiled" those of
-                `renderer.kernels.cpu`, "torch" those of `renderer.stages`; "auto" the first of them that has been
-                prepared (`prepare` of `renderer.kernels.gpu` or `cpu`) and renders such an avatar.
+                `renderer.kernels.cpu_picture`, "torch" those of `renderer.stages`; "auto" the first of them that has
+                been prepared (`prepare` of `renderer.kernels.gpu` or `cpu`) and renders such an avatar.
             smooth: whether the outline of the head is sampled more finely, see `renderer.outline`.
 
         Raises:
@@ -93,14 +93,14 @@ class Avatar(Portrait):
             state = expression, rotation, translation, torso
             return gpu_picture.render(self, view, *state, samples, SEARCH_BINS, BLOCK, smooth)
         if backend == "compiled":
-            planes = cpu.blend(self, expression, rotation, translation)
+            planes = cpu_picture.blend(self, expression, rotation, translation)
         else:
             planes = self.blend(expression[None], rotation[None], translation[None])[0]
         condition = self.torso.condition(rotation, translation, torso)
         rotation, translation = self.pose_correction(expression, rotation, translation)
         block = min(max(BLOCK, height // BLOCKS_ACROSS), LARGEST_BLOCK)
         window = view.head_window(self.grid, self.camera, rotation, translation, block)
-        run: ModuleType = cpu if backend == "compiled" else stages
+        run: ModuleType = cpu_picture if backend == "compiled" else stages
         if window.height and window.width:
             edges, opacity = run.search(self, view, window, rotation, translation, samples, SEARCH_BINS)
             rgb, passed = run.march(self, planes, view, window, rotation, translation, edges, opacity)
@@ -157,7 +157,7 @@ class Avatar(Portrait):
         window = view.head_window(self.grid, self.camera, rotation, translation, BLOCK)
         distance = torch.full((height, width), torch.inf, device=rotation.device)
         if window.height and window.width:
-            run: ModuleType = cpu if backend == "compiled" else stages
+            run: ModuleType = cpu_picture if backend == "compiled" else stages
             edges, opacity = run.search(self, view, window, rotation, translation, 2, SEARCH_BINS)
             found = torch.where(opacity > SURFACE, edges[:, 1], torch.inf).view(window.blocks)
             pixels = found.repeat_interleave(BLOCK, 0).repeat_interleave(BLOCK, 1)

@@ -1,6 +1,6 @@
 """The stages of a picture in plain torch: search, march, finish.
 
-`renderer.kernels.cpu` has the same, compiled, and `renderer.kernels.gpu_picture`, fused.
+`renderer.kernels.cpu_picture` has the same, compiled, and `renderer.kernels.gpu_picture`, fused.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def finish(
         shade_bias: (64,).
         colour_weights: (4 x 64 + 4,), the last four are the biases.
         picture: (H, W, 3), holds the background in 8 bits and is written where anything is before it.
-        counts: see `renderer.kernels.cpu.Counts`, added to.
+        counts: see `renderer.kernels.cpu_launch.Counts`, added to.
     """
     top, left, height, width, first, last = window
     columns = picture.shape[1]

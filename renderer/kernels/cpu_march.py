@@ -115,7 +115,7 @@ def march(
         rgb_weights: (3 x 64 + 3,), the last three are the biases.
         rgb: (h, w, 3) of the window, written: premultiplied colour.
         passed: (h, w) of the window, written: transmittance.
-        counts: see `renderer.kernels.cpu.Counts`, added to.
+        counts: see `renderer.kernels.cpu_launch.Counts`, added to.
     """
     top, left = window[0], window[1]
     samples = edges.shape[1] - 1

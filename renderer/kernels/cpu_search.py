@@ -178,7 +178,7 @@ def search(
         bins: lookups a ray.
         edges: (blocks, samples + 1), written: ray parameters, which mean nothing where the opacity is below 1e-3.
         opacity: (rows of blocks, columns of blocks), written.
-        counts: see `renderer.kernels.cpu.Counts`, added to.
+        counts: see `renderer.kernels.cpu_launch.Counts`, added to.
     """
     top, left, height, width, side, first, last = window
     size = density.shape[0]

@@ -1,4 +1,4 @@
-"""Whether kernels run on a GPU here; and those of training, `renderer.kernels.gpu_picture` has those of rendering.
+"""Whether kernels run on a GPU here; and those of training, `renderer.kernels.gpu_picture` has the others.
 
 Triton compiles them when they are first started, which takes seconds and is kept on disk; a picture never waits for it:
 until `prepare` has ended, `ready` says no and torch renders. Without a GPU Triton's interpreter runs them, far too

@@ -18,7 +18,7 @@ from app.assets import cache_folder
 from renderer import stages
 from renderer.avatar import BLOCK, SAMPLES, SEARCH_BINS, Avatar
 from renderer.head_field import HeadField
-from renderer.kernels import cpu
+from renderer.kernels import cpu, cpu_launch, cpu_picture
 from renderer.view import View
 from renderer.window import HeadWindow
 from tests.renderer.scenes import USUAL, small_avatar, turned, usual_avatar
@@ -52,7 +52,7 @@ def test_search(block: int) -> None:
     avatar, view, window, _ = scene(90, block)
     given = (avatar, view, window, ROTATION, TRANSLATION, SAMPLES, SEARCH_BINS)
     edges, opacity = stages.search(*given)
-    found_edges, found_opacity = cpu.search(*given)
+    found_edges, found_opacity = cpu_picture.search(*given)
     assert (opacity > 0.5).any()
     assert (opacity == 0.0).any()
     assert torch.allclose(found_opacity, opacity, atol=1e-4)
@@ -73,7 +73,7 @@ def test_blend(wide: int) -> None:
     avatar.head = head.requires_grad_(False)
     expression = torch.randn(30) * 2.0
     planes = avatar.blend(expression[None], ROTATION[None], TRANSLATION[None])[0]
-    found = cpu.blend(avatar, expression, ROTATION, TRANSLATION)
+    found = cpu_picture.blend(avatar, expression, ROTATION, TRANSLATION)
     assert (planes - head.static_planes).abs().max() > 1.0
     # By 66 numbers of about 1, each rounded to a 32767th of the largest of its texels, of about 4.
     assert (found - planes).abs().max() < 4e-3
@@ -83,11 +83,12 @@ def test_blend(wide: int) -> None:
 def test_planes_that_changed_are_blended_once_the_old_ones_are_forgotten() -> None:
     avatar = usual_avatar()
     given = torch.randn(30), ROTATION, TRANSLATION
-    before = cpu.blend(avatar, *given)
+    before = cpu_picture.blend(avatar, *given)
     avatar.head.basis_planes.mul_(2.0)
-    assert torch.equal(cpu.blend(avatar, *given), before)
+    assert torch.equal(cpu_picture.blend(avatar, *given), before)
     avatar.forget()
-    assert torch.allclose(cpu.blend(avatar, *given), avatar.blend(*(each[None] for each in given))[0], atol=1e-3)
+    anew = avatar.blend(*(each[None] for each in given))[0]
+    assert torch.allclose(cpu_picture.blend(avatar, *given), anew, atol=1e-3)
 
 
 @pytest.mark.usefixtures("exact")
@@ -97,7 +98,7 @@ def test_march(samples: int) -> None:
     place = (view, window, ROTATION, TRANSLATION)
     found = stages.search(avatar, *place, samples, SEARCH_BINS)
     rgb, passed = stages.march(avatar, planes, *place, *found)
-    found_rgb, found_passed = cpu.march(avatar, planes, *place, *found)
+    found_rgb, found_passed = cpu_picture.march(avatar, planes, *place, *found)
     assert 0.1 < float(passed.mean()) < 0.95
     assert float(rgb.std()) > 0.05
     # In bfloat16 a step and a half, as the twin in bfloat16; a step is what lies behind where a ray is opaque.
@@ -115,7 +116,7 @@ def test_finish() -> None:
     passed[:10], rgb[:10], passed[10:20] = 1.0, 0.0, 0.0
     condition = avatar.torso.condition(ROTATION, TRANSLATION, TORSO)
     given = (avatar, view, window, rgb, passed, TORSO, condition)
-    picture, found = stages.finish(*given).int(), cpu.finish(*given).int()
+    picture, found = stages.finish(*given).int(), cpu_picture.finish(*given).int()
     assert (picture - (view.background * 255.0).round().int()).abs().float().mean() > 10.0
     assert (found - picture).abs().max() <= (2 if cpu.bfloat16() else 1)
     assert (found != picture).float().mean() < 0.1
@@ -187,14 +188,14 @@ def test_a_place_that_is_no_number_reads_nothing_out_of_bounds() -> None:
     code = """
 import torch
 from app.assets import cache_folder
-from renderer.kernels import cpu
+from renderer.kernels import cpu, cpu_launch, cpu_picture
 from tests.renderer.test_cpu_kernels import ROTATION, TRANSLATION, scene
 assert cpu.prepare(cache_folder() / "kernels")
 avatar, view, window, planes = scene(90)
 place = avatar, view, window, ROTATION, torch.full((3,), torch.nan)
-edges, opacity = cpu.search(*place, 5, 40)
+edges, opacity = cpu_picture.search(*place, 5, 40)
 edges, opacity = torch.full_like(edges, torch.nan), torch.ones_like(opacity)
-print(tuple(cpu.march(avatar, planes, *place[1:], edges, opacity)[0].shape) == (window.height, window.width, 3))
+print(tuple(cpu_picture.march(avatar, planes, *place[1:], edges, opacity)[0].shape) == (window.height, window.width, 3))
 """
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (ended.returncode, ended.stdout) == (0, "True\n"), ended.stderr
@@ -212,7 +213,8 @@ def test_the_texel_before_a_place(place: float, found: int) -> None:
 def test_the_compiler_is_not_loaded_before_it_is_wanted() -> None:
     names = {
         name.split(".")[0]
-        for node in ast.parse(Path(cpu.__file__).read_text()).body
+        for module in (cpu, cpu_launch, cpu_picture)
+        for node in ast.parse(Path(module.__file__).read_text()).body
         for name in (
             [alias.name for alias in node.names]
             if isinstance(node, ast.Import)
@@ -277,7 +279,7 @@ def test_a_layer(inputs: int, heads: int, matrices: bool) -> None:
     else:
         held = rows.numpy()
     outputs, results = np.zeros((count + ROWS, WIDTH), NUMBER), np.zeros((heads, count + ROWS), np.float32)
-    apply(count, held, cpu.pack(weights), bias.numpy(), narrow.numpy(), outputs, results)
+    apply(count, held, cpu_picture.pack(weights), bias.numpy(), narrow.numpy(), outputs, results)
     expected = torch.relu(rows @ weights.T + bias)[:count]
     stored = torch.from_numpy(outputs)
     stored = (stored.view(torch.bfloat16).float() if BFLOAT16 else stored)[:count]

@@ -37,7 +37,7 @@ COMPILED: Final = {
     "march": ("read planes", "decoder", "quadrature"),
     "finish": ("torso", REST),
 }
-"""Stages that are functions in renderer.kernels.cpu, by their names, and which of the others each is in one."""
+"""Stages that are functions in renderer.kernels.cpu_picture, by their names, and which of the others each is in one."""
 
 BLENDED: Final = "blend"
 """The other stage there; it does what the method does."""
@@ -52,7 +52,7 @@ FUSED: Final = ("locate", BLENDED, "search", "march", OUTLINE, "finish")
 @contextmanager
 def looked_into(avatar: "Avatar", around: Around) -> Iterator[None]:
     """Within the block, have every stage of ``avatar`` called through ``around``."""
-    import renderer.kernels.cpu as compiled
+    import renderer.kernels.cpu_picture as compiled
     import renderer.kernels.gpu_picture as fused
     import renderer.stages as plain
 
@@ -210,7 +210,7 @@ class StageCounter:
         self.counts.intervals += rays * samples
 
     def _add(self, done: list[int]) -> None:
-        """Add what kernels count (`renderer.kernels.cpu.Counts`)."""
+        """Add what kernels count (`renderer.kernels.cpu_launch.Counts`)."""
         counts = self.counts
         lookups, rays, samples, colours, pixels = done
         counts.grid_lookups += lookups
