@@ -15,6 +15,9 @@ BASIS_STEP = 0.5
 """Coarser: a picture is the sum of thirty of these planes, whose errors differ."""
 TORSO_STEP = 0.3
 BACKGROUND_STEP = 1.5 / 255.0
+LARGEST_LEVEL = (1 << 14) - 1
+"""What is coded is no larger. Each halving makes the coarse band's numbers more than twice as large, and a white
+background of 512 pixels a side is halved seven times: its steps are wider."""
 DEAD_ZONE = 0.1
 """Of a step beyond half of it, around 0: zeros are cheap, and what is next to nothing is mostly noise."""
 
@@ -88,9 +91,11 @@ def planes_of(name: str, levels: Levels, steps: Tensor, shift: int) -> Tensor:
 
 def _quantise(planes: Tensor, steps: Tensor) -> QuantisedPlanes:
     side = planes.shape[-1]
-    steps = steps.reshape(-1).clamp_min(1e-8)
+    bands = transform(planes.reshape(-1, side, side))
+    largest = torch.cat([band.abs().amax((-2, -1)).view(-1, len(bands[0])) for band in bands]).amax(0)
+    steps = steps.reshape(-1).clamp_min(1e-8).maximum(largest / LARGEST_LEVEL)
     levels = []
-    for band in transform(planes.reshape(-1, side, side)):
+    for band in bands:
         scaled = band / steps.view(-1, 1, 1)
         levels.append((scaled.sign() * (scaled.abs() + 0.5 - DEAD_ZONE).floor()).to(torch.int32))
     return QuantisedPlanes(levels, side, steps)

@@ -20,8 +20,10 @@ from codec.backdrop import SIDES, Backdrop
 from codec.backdrop_motion import still
 from codec.errors import AvatarFileError, CodecError
 from codec.face_state import FaceState, HeadPose
+from codec.pyramid import MAX_MAGNITUDE
 from renderer.backdrop import FRAMES
 from renderer.field_container import FieldFileError
+from renderer.plane_levels import LARGEST_LEVEL
 from tests.e2e.small_avatar import tables_of, wandering_states
 from tests.renderer.scenes import small_avatar
 from tests.renderer.test_field_file import pack_version_3
@@ -61,6 +63,19 @@ def test_a_picture_from_the_first_part_and_finer_ones_as_more_arrives():
     # What is half there does not count.
     between = AvatarFile.parse_first(WHOLE[: end_of(SECTIONS[3]) - 1])
     assert error(unpack_sections(between)) == errors[0]
+
+
+def test_a_large_background_without_any_grey_is_kept():
+    avatar = small_avatar()
+    painted = torch.ones(512, 512, 3)
+    painted[:, 200:] = torch.tensor([0.0, 0.3, 1.0])
+    painted[::8] = 0.0
+    avatar.background = painted
+    file = AvatarFile({**META, **pack_sections(avatar), "embedding": b"of the owner's"})
+    kept = unpack_sections(AvatarFile.parse_first(bytes(file))).background
+    assert kept.shape == painted.shape
+    assert (kept - painted).abs().mean() < 2.0 / 255.0
+    assert LARGEST_LEVEL < MAX_MAGNITUDE
 
 
 def test_too_little_to_render_from_is_said_in_a_sentence():
