@@ -45,5 +45,8 @@ class RenderedAvatar(CallAvatar, Protocol):
     def prepare(self) -> None:
         """Make rendering as fast as this machine can. That may take seconds, while it renders slower."""
 
-    def render(self, state: FaceState, width: int, height: int) -> NDArray[np.uint8]:
-        """Return the picture (height, width, 3), RGB, of a state whose expression is embedded."""
+    def render(self, state: FaceState, width: int, height: int, *, smooth: bool = True) -> NDArray[np.uint8]:
+        """Return the picture (height, width, 3), RGB, of a state whose expression is embedded.
+
+        Unless it is to be ``smooth``, the outline of the head may jag, for less time.
+        """

@@ -339,7 +339,7 @@ class Receiver:
     def _render(self, state: FaceState, wanted: tuple[int, int]) -> RenderedFrame:
         width, height = self._budget.choose(*wanted)
         begun = time.monotonic()
-        image = self._avatar.render(state, width, height)
+        image = self._avatar.render(state, width, height, smooth=self._budget.smooth)
         done = time.monotonic()
         seconds = done - begun
         self._budget.report(width, height, seconds)

@@ -15,7 +15,11 @@ SLOW_SECONDS: Final = 20.0
 
 
 class Budget(Protocol):
-    """Chooses the size that can be rendered in time (renderer.budget.FrameBudget)."""
+    """Chooses what can be rendered in time (renderer.budget.FrameBudget)."""
+
+    @property
+    def smooth(self) -> bool:
+        """Whether to sample the outline of the head finely."""
 
     def choose(self, width: int, height: int) -> tuple[int, int]:
         """Return the size to render when width by height is wanted."""

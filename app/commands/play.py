@@ -105,7 +105,7 @@ def _show(args: argparse.Namespace, avatar: "LoadedAvatar", states: "list[FaceSt
     def render(state: "FaceState", width: int, height: int) -> "NDArray[np.uint8]":
         w, h = budget.choose(width, height)
         before = time.perf_counter()
-        image: NDArray[np.uint8] = avatar.render(state, w, h)
+        image: NDArray[np.uint8] = avatar.render(state, w, h, smooth=budget.smooth)
         seconds = time.perf_counter() - before
         budget.report(w, h, seconds)
         meter.frame_rendered(1000 * seconds, w, h, (w, h) != (width, height), time.monotonic())

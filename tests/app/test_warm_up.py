@@ -22,7 +22,7 @@ class SlowAvatar(SmallAvatar):
         self.pixel_seconds, self.now = pixel_seconds, 0.5
         self.sizes: list[tuple[int, int]] = []
 
-    def render(self, state: FaceState, width: int, height: int) -> NDArray[np.uint8]:
+    def render(self, state: FaceState, width: int, height: int, *, smooth: bool = True) -> NDArray[np.uint8]:
         self.now += self.pixel_seconds * width * height + (0.0 if self.sizes else 0.5)
         self.sizes.append((width, height))
         return np.zeros((height, width, 3), np.uint8)

@@ -63,7 +63,7 @@ class SmallAvatar:
     def prepare(self):
         pass
 
-    def render(self, state, width, height):
+    def render(self, state, width, height, *, smooth=True):
         """The grey level tells the first coefficient, as far as 8 bits can."""
         level = int(np.clip(128 + 20 * state.expression[0], 0, 255))
         return np.full((height, width, 3), level, np.uint8)
@@ -71,6 +71,8 @@ class SmallAvatar:
 
 class PlainBudget:
     """Lowers nothing."""
+
+    smooth = False
 
     def choose(self, width, height):
         return width, height

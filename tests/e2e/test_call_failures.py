@@ -32,7 +32,7 @@ async def test_what_the_renderer_raises_ends_the_call_with_it(server, good):
     class Broken(SmallAvatar):
         rendered = 0
 
-        def render(self, *picture):
+        def render(self, *picture, **more):
             self.rendered += 1
             if self.rendered > good:
                 raise RuntimeError("the renderer broke")

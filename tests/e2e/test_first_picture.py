@@ -28,7 +28,7 @@ class NotedAvatar(SmallAvatar):
         self.before = self.pictures
         self.prepared.set()
 
-    def render(self, state, width, height):
+    def render(self, state, width, height, *, smooth=True):
         self.pictures += 1
         return super().render(state, width, height)
 

@@ -70,3 +70,36 @@ def test_it_never_goes_below_the_smallest_side() -> None:
 def test_a_rate_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="positive"):
         FrameBudget(0.0)
+
+
+def rendered(budget: FrameBudget, plain: float, fine: float, frames: int = 300) -> list[tuple[bool, tuple[int, int]]]:
+    """Return what is chosen for 256 x 256 where a whole picture takes so many seconds without and with its outline."""
+    chosen = []
+    for _ in range(frames):
+        width, height = budget.choose(256, 256)
+        chosen.append((budget.smooth, (width, height)))
+        budget.report(width, height, (fine if budget.smooth else plain) * width * height / 256**2)
+    return chosen
+
+
+def test_outlines_are_fine_where_there_is_time() -> None:
+    assert all(smooth for smooth, _ in rendered(FrameBudget(10.0), 0.02, 0.04))
+
+
+def test_outlines_jag_before_the_size_is_lowered() -> None:
+    chosen = rendered(FrameBudget(10.0), 0.06, 0.12)
+    assert chosen[0][0]
+    assert chosen[-1] == (False, (256, 256))
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1.3, 1.5, 1.7])
+@pytest.mark.parametrize("fine", [0.03, 0.05, 0.051, 0.06, 0.08, 0.2])
+def test_outlines_do_not_come_and_go(fine: float, ratio: float) -> None:
+    chosen = [smooth for smooth, _ in rendered(FrameBudget(10.0), fine / ratio, fine)]
+    assert sum(one != other for one, other in pairwise(chosen)) <= 1
+
+
+def test_outlines_come_back_when_the_machine_is_free_again() -> None:
+    budget = FrameBudget(10.0)
+    assert not rendered(budget, 0.06, 0.09)[-1][0]
+    assert rendered(budget, 0.02, 0.03)[-1][0]

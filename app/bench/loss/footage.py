@@ -73,7 +73,7 @@ class Footage:
     def prepare(self) -> None:
         """There is nothing to be made ready."""
 
-    def render(self, state: FaceState, width: int, height: int) -> NDArray[np.uint8]:
+    def render(self, state: FaceState, width: int, height: int, *, smooth: bool = True) -> NDArray[np.uint8]:
         """Return a blank picture (height, width, 3): it is the stream that is measured."""
         return np.zeros((height, width, 3), np.uint8)
 
