@@ -3,9 +3,9 @@
 import math
 from typing import Final
 
-SMOOTH_FPS: Final = 20.0
-"""Frames a second below which the outline of the head is not sampled more finely than the rest: the frames that it
-takes the time of are missed more."""
+SMOOTH_FPS: Final = 25.0
+"""Frames a second, the camera's, below which the outline of the head is not sampled more finely than the rest: the
+frames that it takes the time of are missed more."""
 OUTLINE_COST: Final = 1.5
 """Times as long as without that a picture takes with it, about: 1.3 to 1.7."""
 _MARGIN: Final = 1.2

@@ -16,12 +16,13 @@ from renderer.kernels.cpu_matrix import SIDE, MatrixTile
 
 WIDTH: Final = 64
 """Outputs of a dense layer."""
-_VECTOR_ROWS: Final = 6 if LANES == 16 else 3
-"""Rows of a tile in vector registers: 24 of 32, 12 of 16, hold sums, four hold weights and one an input."""
+_VECTOR_ROWS: Final = 6
+"""Rows of a tile whose sums lie in vector registers."""
 ROWS: Final = SIDE if MATRICES else _VECTOR_ROWS
 """Rows of a tile."""
-_VECTORS: Final = 4
-"""Registers that a row takes in one pass over the inputs."""
+_VECTORS: Final = 4 if LANES == 16 else 2
+"""Registers that a row takes in one pass over the inputs: 24 of 32 hold sums, four weights and one an input, or 12 of
+16, two and one."""
 
 
 class _VectorTile:

@@ -83,7 +83,7 @@ def rendered(budget: FrameBudget, plain: float, fine: float, frames: int = 300) 
 
 
 def test_outlines_are_fine_where_there_is_time() -> None:
-    assert all(smooth for smooth, _ in rendered(FrameBudget(10.0), 0.02, 0.04))
+    assert all(smooth for smooth, _ in rendered(FrameBudget(10.0), 0.02, 0.035))
 
 
 def test_outlines_jag_before_the_size_is_lowered() -> None:
@@ -93,7 +93,7 @@ def test_outlines_jag_before_the_size_is_lowered() -> None:
 
 
 @pytest.mark.parametrize("ratio", [1.0, 1.3, 1.5, 1.7])
-@pytest.mark.parametrize("fine", [0.03, 0.05, 0.051, 0.06, 0.08, 0.2])
+@pytest.mark.parametrize("fine", [0.03, 0.04, 0.041, 0.05, 0.08, 0.2])
 def test_outlines_do_not_come_and_go(fine: float, ratio: float) -> None:
     chosen = [smooth for smooth, _ in rendered(FrameBudget(10.0), fine / ratio, fine)]
     assert sum(one != other for one, other in pairwise(chosen)) <= 1
