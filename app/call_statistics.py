@@ -105,7 +105,7 @@ class CallMeter:
         self._render = _Samples()
         self._size: tuple[int, int] | None = None
         self._lowered = False
-        self._sending: dict[str, float] = {}
+        self._sending: dict[str, float | None] = {}
         self._first: float | None = None
         self._last = 0.0
         self._wire = WireCounter()
@@ -120,7 +120,7 @@ class CallMeter:
         """Count a message that came in, with so many new frames that were decoded."""
         self._count(now, frames_received=frames, payload_bytes=payload_bytes)
 
-    def sending(self, point: int, frames_a_message: int, repeats: int, message_loss: float) -> None:
+    def sending(self, point: int, frames_a_message: int, repeats: int, message_loss: float | None) -> None:
         """Take how this side sends, see `CallStatistics`."""
         with self._lock:
             self._sending = {

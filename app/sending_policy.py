@@ -2,8 +2,8 @@
 
 A message costs about 85 bytes of headers and a frame ten, so that
 
-- saying frames again is nearly free, and is done as soon as anything is lost: so often that hardly one in two thousand
-  is missing in the end;
+- saying frames again is nearly free, and is done as soon as anything is lost, and until it is known whether anything
+  is: so often that hardly one in two thousand is missing in the end;
 - where much is lost, every message is sent once more, half a frame later: frames that are said again wait for the next
   message that comes, and the face stands still meanwhile;
 - waiting for further frames saves most of the rate, and costs their time: `LATENCY` says how much of it each operating
@@ -30,6 +30,10 @@ REMAINING: Final = 0.0005
 """Share of frames that may be lost with all their repetitions."""
 
 MOST_REPEATS: Final = 4
+
+UNTOLD_LOSS: Final = 0.1
+"""What counts as the share of messages lost while there are too few of them to tell, in the first second of a call:
+else what is lost there is lost for good. More would queue up where the network is slow."""
 
 ECHO_LOSS: Final = (0.12, 0.18)
 """Shares of messages lost: below the first nothing is echoed any more, above the second every message is."""
@@ -96,9 +100,10 @@ class SendingPolicy:
         if not self.bundles:
             return Plan(point, stride_of(point, fps))
         frames = frames_of(point, fps) + (0, 1, 0, 2)[self._steps]
+        loss = UNTOLD_LOSS if link.loss is None else link.loss
         # Where the network is too slow, repetitions are part of why.
-        self._echoes = self._steps == 0 and link.loss > ECHO_LOSS[not self._echoes]
-        lost = link.loss**2 if self._echoes else link.loss
+        self._echoes = self._steps == 0 and loss > ECHO_LOSS[not self._echoes]
+        lost = loss**2 if self._echoes else loss
         repeats = min(repeats_of(lost), MOST_REPEATS - self._steps)
         return Plan(point, stride_of(point, fps), frames, repeats, self._echoes)
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Final
 
 LOSS_SPAN: Final = 4.0
-"""Seconds of messages that the loss is taken over."""
+"""Seconds of messages that the loss is taken over; up to twice as long where these are `FEW`."""
 
 SETTLE: Final = 0.3
 """Seconds, beyond two round trips, after which a message that is not known to have come counts as lost: the other side
 may wait 0.2 s before it acknowledges."""
 
 FEW: Final = 15
-"""Messages of which no loss is told yet."""
+"""Messages; of fewer no loss is told."""
 
 QUEUE_SPAN: Final = 1.0
 BASE_SPAN: Final = 30.0
@@ -27,8 +27,8 @@ since of two messages only the second is acknowledged at once."""
 class LinkState:
     """The way to the other side, lately."""
 
-    loss: float = 0.0
-    """[0, 1], share of messages that have not come."""
+    loss: float | None = None
+    """[0, 1], share of messages that have not come; None while there are too few to tell."""
     round_trip: float = 0.0
     """Seconds: the least of the last half minute; 0 before anything has come."""
     queueing: float = 0.0
@@ -75,10 +75,12 @@ class LinkMeter:
         base = min((took for _, took in self._times), default=0.0)
         recent = [took for at, took in self._times if now - at <= QUEUE_SPAN]
         settled = now - 2.0 * base - SETTLE
-        judged = [number for at, number in self._sent if settled - LOSS_SPAN <= at <= settled]
+        known = [(at, number) for at, number in self._sent if at <= settled]
+        lately = sum(at >= settled - LOSS_SPAN for at, _ in known)
+        judged = [number for _, number in known[-max(lately, FEW) :]]
         lost = sum(number in self._under_way for number in judged)
         return LinkState(
-            lost / len(judged) if len(judged) >= FEW else 0.0,
+            lost / len(judged) if len(judged) >= FEW else None,
             base,
             min(recent) - base if recent else 0.0,
             len(self._held_back),

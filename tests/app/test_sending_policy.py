@@ -11,6 +11,7 @@ from app.sending_policy import (
     PATIENCE,
     REMAINING,
     STEP_SECONDS,
+    UNTOLD_LOSS,
     Plan,
     SendingPolicy,
     frames_of,
@@ -20,7 +21,7 @@ from app.sending_policy import (
 from codec.operating_point import FINEST, NORMAL, OPERATING_POINTS, THRIFTY
 from signaling.link import LinkState
 
-CALM, SLOW = LinkState(), LinkState(queueing=0.5)
+CALM, SLOW = LinkState(loss=0.0), LinkState(loss=0.0, queueing=0.5)
 
 
 def run(policy, link, seconds, start):
@@ -51,6 +52,12 @@ def test_repetitions_leave_hardly_anything_lost(loss, repeats):
     assert plan.repeats == (repeats_of(loss**2) if plan.echoes else repeats)
 
 
+def test_frames_are_said_again_until_it_is_known_what_gets_lost():
+    policy = SendingPolicy()
+    assert policy.plan(LinkState(), 25.0, 0.0) == Plan(NORMAL, repeats=repeats_of(UNTOLD_LOSS)) != Plan(NORMAL)
+    assert policy.plan(CALM, 25.0, 1.0) == Plan(NORMAL)
+
+
 def test_messages_are_echoed_where_much_is_lost_and_nothing_is_queueing():
     policy = SendingPolicy()
     losses = [0.0, 0.1, 0.15, 0.2, 0.3, 0.15, 0.13, 0.1, 0.15, 0.2]
@@ -62,7 +69,7 @@ def test_messages_are_echoed_where_much_is_lost_and_nothing_is_queueing():
     assert not any(plan.echoes for plan in plans)
 
 
-@pytest.mark.parametrize("trouble", [SLOW, LinkState(held_back=3)])
+@pytest.mark.parametrize("trouble", [SLOW, LinkState(loss=0.0, held_back=3)])
 def test_a_network_that_is_too_slow_is_sent_less_step_by_step(trouble):
     plans, _ = run(SendingPolicy(), trouble, 10, 0.0)
     steps = list(dict.fromkeys(plans))

@@ -29,10 +29,12 @@ def drive(seconds, *, lost=lambda index: False, took=lambda now: 0.1, fps=25.0, 
     return network, start + seconds
 
 
-def test_before_anything_is_known_all_is_well():
-    assert LinkMeter().state(10.0) == LinkState()
+def test_no_loss_is_told_of_few_messages():
+    assert LinkMeter().state(10.0) == LinkState(loss=None)
     network, now = drive(FEW / 25.0, lost=lambda index: True)
-    assert network.meter.state(now).loss == 0.0
+    assert network.meter.state(now).loss is None
+    network, now = drive(1.0, network=network, start=now)
+    assert network.meter.state(now).loss == pytest.approx(0.55, abs=0.1)
 
 
 @pytest.mark.parametrize("loss", [0.0, 0.05, 0.1, 0.3])
@@ -43,6 +45,11 @@ def test_loss_is_the_share_of_what_did_not_come(loss):
     assert state.loss == pytest.approx(loss, abs=0.06)
     assert state.round_trip == pytest.approx(0.1)
     assert state.queueing == pytest.approx(0.0, abs=1e-9)
+
+
+def test_the_loss_of_messages_that_are_seldom_is_told_as_well():
+    network, now = drive(30.0, lost=lambda index: index % 3 == 0, fps=3.1)
+    assert network.meter.state(now).loss == pytest.approx(1 / 3, abs=0.05)
 
 
 def test_what_is_still_under_way_is_not_lost():
