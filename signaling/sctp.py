@@ -55,6 +55,7 @@ from aiortc.rtcsctptransport import (
     serialize_packet,
 )
 from aiortc.utils import uint32_gt
+from OpenSSL import SSL
 
 from signaling.errors import SignalingError
 
@@ -78,6 +79,9 @@ LEAST_WINDOW: Final = 4 * USERDATA_MAX_LENGTH
 which some frames with their repetitions fill at once; the policy of what to send (app.sending_policy) follows the
 network by itself, and a call begins with as much."""
 
+
+SHUT_DOWN: Final = "protocol is shutdown"
+"""What OpenSSL says to whoever sends after the goodbye."""
 
 FORWARD_SECONDS: Final = 0.05
 """That a FORWARD TSN waits for a message: one at 25 a second comes by then."""
@@ -147,7 +151,8 @@ class CallSctpTransport(RTCSctpTransport):
             if chunk.tsn in self._urgent:
                 self._urgent.discard(chunk.tsn)
                 chunk.flags |= IMMEDIATE
-        await super()._transmit()
+        # The timer for what was lost starts it as well, also while the connection ends.
+        await _unless_gone(super()._transmit())
 
     async def _receive_data_chunk(self, chunk: DataChunk) -> None:
         missing, duplicates = self._missing, len(self._sack_duplicates)
@@ -287,8 +292,13 @@ def _settled(chunk: DataChunk) -> bool:
 
 async def _unless_gone(sending: Coroutine[Any, Any, None]) -> None:
     """Send something that nobody waits for any more when the connection ends in this very moment."""
-    with contextlib.suppress(ConnectionError):
-        await sending
+    try:
+        with contextlib.suppress(ConnectionError):
+            await sending
+    except SSL.Error as error:
+        # For a moment after DTLS has said goodbye, aiortc still takes it for connected.
+        if not any(SHUT_DOWN in reasons for reasons in error.args[0]):
+            raise
 
 
 _wanted: ContextVar[bool] = ContextVar("signaling_sctp", default=False)

@@ -1,6 +1,7 @@
 """What SCTP's acknowledgements tell of face messages: never more than what came, and nearly all of it."""
 
 import asyncio
+import gc
 import time
 
 import pytest
@@ -318,3 +319,21 @@ async def test_over_a_network_nothing_is_told_that_has_not_come(meet, loss):
     await asyncio.sleep(0.3)
     assert not any(missing)
     assert len(set(told)) == len(told) >= (len(came) if loss == 0.0 else 0.9 * len(came)) > 100
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_a_timer_that_runs_out_after_the_goodbye_is_of_no_interest(meet, ended):
+    failures = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    a, _ = await meet()
+    transport = sctp_of(a._connection)
+    a.impairment = Impairment(delay=0.2)
+    assert a.send_control({"type": "test"})
+    await asyncio.sleep(0.05)
+    transport.transport._ssl.shutdown()
+    if ended:
+        await transport.transport.stop()
+    transport._t3_expired()
+    await asyncio.sleep(0.05)
+    gc.collect()
+    assert not failures
