@@ -7,6 +7,7 @@ from typing import Final
 
 import llvmlite.binding as llvm
 import numpy as np
+from numba import config
 
 _ARCH_PRCTL: Final = 158
 """Number of the system call by which a process asks for a part of the processor's state, on x86-64."""
@@ -15,9 +16,13 @@ _TILE_DATA: Final = 18
 
 
 def has(*features: str) -> bool:
-    """Return whether the processor has these."""
-    found = llvm.get_host_cpu_features()
-    return all(found.get(feature, False) for feature in features)
+    """Return whether the processor has these, as far as numba may use them.
+
+    ``NUMBA_CPU_FEATURES``, such as ``+avx2,+fma``, tells it what to make do with in place of all that there is.
+    """
+    told = config.CPU_FEATURES  # type: ignore[attr-defined] # numba sets its options when it is imported
+    found = llvm.get_host_cpu_features().flatten() if told is None else told
+    return set(found.split(",")).issuperset(f"+{feature}" for feature in features)
 
 
 LANES: Final = 16 if has("avx512f", "avx512vl") else 8 if has("avx2", "fma") else 4
