@@ -2,8 +2,7 @@
 
 aiortc has no counters below DTLS and no way to hand it a socket, so the protocols that aioice puts on its UDP sockets
 are replaced by subclasses which count, drop and delay. A context variable names the meter while a peer gathers its
-candidates, since that is when all of its sockets are opened. Protocols outside such a context behave as aioice made
-them.
+candidates, since that is when all of its sockets are opened. Protocols outside such a context count nothing.
 """
 
 import asyncio
@@ -19,6 +18,7 @@ from aioice import ice, turn
 
 from signaling.impairment import ImpairedLink, Impairment
 from signaling.statistics import WireCounter
+from signaling.stun_requests import RepeatingStunProtocol
 
 UDP_HEADER = 8
 IPV4_HEADER = 20
@@ -168,7 +168,7 @@ class _Metered(asyncio.DatagramProtocol):
         super().error_received(exc)
 
 
-class _MeteredStunProtocol(_Metered, ice.StunProtocol):  # type: ignore[misc]
+class _MeteredStunProtocol(_Metered, RepeatingStunProtocol):  # type: ignore[misc]
     """The protocol on a host candidate's socket."""
 
 
