@@ -117,13 +117,13 @@ def plot_applied(path: Path, points: Sequence[tuple[float, Mapping[str, float]]]
     shown = (("applied_percent", "Frames applied in time, %", "more is better", (97.0, 99.5)),
              ("freeze_ms", "Largest freeze, ms", "less is better", (120.0,)))  # fmt: skip
     with panels(1, len(shown), 3.0) as (figure, (line,)):
-        figure.subplots_adjust(left=0.06, right=0.97, wspace=0.22, top=0.86, bottom=0.17)
+        figure.subplots_adjust(left=0.06, right=0.96, wspace=0.24, top=0.86, bottom=0.17)
         for axes, (name, text, remark, wanted) in zip(line, shown, strict=True):
             title(axes, text, remark)
             for value in wanted:
                 axes.axhline(value, color=FAINT, linewidth=0.8, linestyle=(0, (1, 3)), zorder=1)
-                axes.annotate(f"{value:g}", (1, value), xycoords=("axes fraction", "data"), ha="right", va="bottom",
-                              color=FAINT, fontsize=7.5)  # fmt: skip
+                axes.annotate(f"{value:g}", (1.01, value), xycoords=("axes fraction", "data"), va="center", color=FAINT,
+                              fontsize=7.5)  # fmt: skip
             losses, values = [loss for loss, _ in points], [figures[name] for _, figures in points]
             axes.plot(
                 losses, values, color=look.colour, marker=look.marker, linewidth=2.2, markersize=5.8,
