@@ -76,6 +76,8 @@ class Sender:
         self._bundler = Bundler()
         self._policy = SendingPolicy(point)
         self._link = LinkMeter()
+        self._newest_said = -1
+        """Unwrapped number of the newest frame that has gone out."""
         # From the event loop to the worker: replaced as a whole.
         self._plan = self._policy.plan(LinkState(), FPS, 0.0)
         # From the worker to the event loop: time stamps of the camera's last frames.
@@ -268,15 +270,17 @@ class Sender:
             self.meter.message_sent(len(json.dumps(message)), 0, time.monotonic())
 
     def _send(self, peer: Peer, message: Outgoing) -> None:
-        self._send_once(peer, message, message.new)
+        self._send_once(peer, message)
         if self._plan.echoes and self._loop is not None:
-            self._loop.call_later(ECHO_SECONDS, self._send_once, peer, message, 0)
+            self._loop.call_later(ECHO_SECONDS, self._send_once, peer, message)
 
-    def _send_once(self, peer: Peer, message: Outgoing, new: int) -> None:
-        """Send a message in which so many frames are said for the first time."""
+    def _send_once(self, peer: Peer, message: Outgoing) -> None:
         now = time.monotonic()
         if peer.send_face(message.data, (self._link.sent(now), message.frames), urgent=message.urgent):
-            self.meter.message_sent(len(message.data), new, now)
+            # Not those that are new in it: a frame that was held back is first said where it is said again.
+            said = sum(frame > self._newest_said for frame in message.frames)
+            self._newest_said = max(self._newest_said, *message.frames)
+            self.meter.message_sent(len(message.data), said, now)
         else:
             self._link.held_back(now)
 

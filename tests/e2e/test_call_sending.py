@@ -6,6 +6,7 @@ import numpy as np
 
 from app.sender import Sender
 from app.sending_policy import Plan
+from codec.message import Outgoing
 from codec.operating_point import FINEST, NORMAL, OPERATING_POINTS, THRIFTY
 from signaling.impairment import Impairment
 from tests.e2e.calls import call, make_receiver, recorded
@@ -96,3 +97,25 @@ async def test_in_its_thrifty_way_a_call_takes_half_of_the_wire(server):
     # Of which 4 are what is said again in the first second.
     assert rates["normal"]["wire_kbps_in"] <= 28.0
     assert rates["normal"]["wire_kbps_out"] <= 15.0
+
+
+class Narrow:
+    """A peer that takes those of its face messages that it is told to take."""
+
+    def __init__(self, *takes):
+        self.takes = list(takes)
+
+    def send_face(self, data, mark, *, urgent=False):
+        return self.takes.pop(0)
+
+
+def test_a_frame_that_was_held_back_is_counted_where_it_is_said_again():
+    sender = Sender(SmallAvatar(), recorded(wandering_states()))
+    peer = Narrow(True, False, True, True, False, False, True)
+    messages = [(0,), (0, 1), (0, 1, 2), (1, 2, 3), (4,), (5,), (5, 6)]
+    counted = []
+    for frames in messages:
+        sender._send_once(peer, Outgoing(b"face", frames, 1, urgent=False))
+        counted.append(sender.meter.summary()["frames_sent"])
+    # The fifth frame never goes out.
+    assert counted == [1, 1, 3, 4, 4, 4, 6]
