@@ -32,8 +32,8 @@ REMAINING: Final = 0.0005
 MOST_REPEATS: Final = 4
 
 UNTOLD_LOSS: Final = 0.1
-"""What counts as the share of messages lost while there are too few of them to tell, in the first second of a call:
-else what is lost there is lost for good. More would queue up where the network is slow."""
+"""What counts as the share of messages lost while there are too few of them to tell, in the first seconds of a
+call: else what is lost there is lost for good. More would queue up where the network is slow."""
 
 ECHO_LOSS: Final = (0.12, 0.18)
 """Shares of messages lost: below the first nothing is echoed any more, above the second every message is."""

@@ -19,8 +19,8 @@ def dense_dtype(device_type: str) -> torch.dtype:
     # Not in every version of torch that is accepted; where it cannot be asked, float32 is right everywhere. What torch
     # may use, ATEN_CPU_CAPABILITY can restrict.
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    permitted = torch.backends.cpu.get_cpu_capability() == "AVX512"
-    return torch.bfloat16 if permitted and supported() else torch.float32
+    restricted = torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2")
+    return torch.bfloat16 if supported() and not restricted else torch.float32
 
 
 def dense(layer: nn.Linear, inputs: Tensor, bias: Tensor) -> Tensor:

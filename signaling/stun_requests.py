@@ -39,6 +39,6 @@ class RepeatingStunProtocol(ice.StunProtocol):  # type: ignore[misc]
 
     async def _repeat(self, request: stun.Message, addr: tuple[str, int]) -> None:
         await asyncio.sleep(FIRST_REPEAT)
-        while not self.transport.is_closing():
+        while True:
             self.send_stun(request, addr)
             await asyncio.sleep(REPEAT)

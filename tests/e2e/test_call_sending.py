@@ -94,7 +94,7 @@ async def test_in_its_thrifty_way_a_call_takes_half_of_the_wire(server):
         assert rates[point.name]["point"] == OPERATING_POINTS.index(point)
     assert rates["thrifty"]["wire_kbps_in"] < 0.55 * rates["normal"]["wire_kbps_in"]
     assert rates["thrifty"]["wire_kbps_in"] <= 12.0
-    # Of which 4 are what is said again in the first second.
+    # Of which 4 are what is said again in the first seconds.
     assert rates["normal"]["wire_kbps_in"] <= 28.0
     assert rates["normal"]["wire_kbps_out"] <= 15.0
 

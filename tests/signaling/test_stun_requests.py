@@ -12,7 +12,7 @@ ADDRESS = ("192.0.2.1", 3478)
 
 
 class Socket:
-    """A transport that keeps what is sent, and answers every so many requests."""
+    """A transport that keeps what is sent, and answers one request; it can no more than that of a relay."""
 
     def __init__(self, protocol, answers_at=None):
         self.protocol, self.answers_at, self.sent = protocol, answers_at, []
@@ -25,9 +25,6 @@ class Socket:
                 stun.Method.BINDING, stun.Class.RESPONSE, transaction_id=stun.parse_message(data).transaction_id
             )
             asyncio.get_running_loop().call_soon(self.protocol.datagram_received, bytes(answer), address)
-
-    def is_closing(self):
-        return False
 
 
 @pytest.fixture(autouse=True)
